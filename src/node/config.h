@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a node is told at its start. Immutable afterwards; strings belong to whoever filled it in (the command line).
+ */
+#ifndef MYCELIUM_NODE_CONFIG_H
+#define MYCELIUM_NODE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "peers/endpoint.h"
+
+enum {
+	DEFAULT_TCP_PORT = 9651,
+	DEFAULT_API_PORT = 8989,
+};
+
+struct node_config {
+	const char *key_path;
+	bool key_path_is_default;	/* then its directory is made when missing */
+	struct endpoint *static_peers;
+	size_t static_peer_count;
+	uint16_t tcp_listen_port;
+	struct endpoint api_address;	/* address and port parts only */
+	bool no_tun;
+	const char *tun_name;
+	bool has_firewall_mark;
+	uint32_t firewall_mark;
+};
+
+#endif
