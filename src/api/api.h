@@ -2,8 +2,8 @@
 /*
  * The HTTP API, read-only part: /api/v1/admin, /admin/peers, /admin/routes/{selected,fallback,queried}.
  *
- * libmicrohttpd runs inside the control loop: its epoll descriptor is watched there, no thread is added, and handlers read
- * router and peers directly.
+ * libmicrohttpd runs inside the control loop: its epoll descriptor is watched there, no thread is added, and handlers
+ * read router and peers directly. Only requests whose Host is an IP address, localhost or absent are served.
  */
 #ifndef MYCELIUM_API_API_H
 #define MYCELIUM_API_API_H

@@ -33,6 +33,11 @@ struct aead_backend {
 		    const uint8_t tag[static AEAD_TAG_SIZE], uint8_t *out);
 };
 
+#ifdef HAVE_IPSEC_MB
+extern const struct aead_backend aead_ipsec_mb;
+#endif
+extern const struct aead_backend aead_gnutls;
+
 /* All back ends compiled in, fastest first, NULL at the end: for tests and benches. */
 extern const struct aead_backend *const aead_backends[];
 

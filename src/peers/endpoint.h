@@ -10,6 +10,7 @@
 #define MYCELIUM_PEERS_ENDPOINT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -44,8 +45,8 @@ int endpoint_parse(const char *text, struct endpoint *ret, char error[static END
  * Static or in `hint`. */
 const char *endpoint_hint(const char *text, char hint[static ENDPOINT_ERROR_SIZE]);
 
-/* Parses a socket address "192.0.2.6:9651" or "[2001:db8::2]:9651", "[fe80::1%3]:9651" into protocol-less parts of `ret`
- * (protocol is left alone). Returns 0 or -EINVAL. Used for --api-addr too. */
+/* Parses a socket address "192.0.2.6:9651" or "[2001:db8::2]:9651", "[fe80::1%3]:9651" into protocol-less parts of
+ * `ret` (protocol is left alone). Returns 0 or -EINVAL. Used for --api-addr too. */
 int socket_address_parse(const char *text, struct endpoint *ret);
 
 /* Equal protocol, address, port and scope; an IPv4 address never equals its IPv4-mapped form. */
@@ -53,6 +54,9 @@ bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 
 /* "tcp", "tls", "quic", "vsock". */
 const char *endpoint_protocol_name(enum endpoint_protocol protocol);
+
+/* The protocol named by the first `len` bytes of `text`, in either case. Returns false when there is none. */
+bool endpoint_protocol_parse(const char *text, size_t len, enum endpoint_protocol *ret);
 
 /* The address part, "192.0.2.6:9651", "[fe80::1%3]:9651", "2:9651". Returns `text`. */
 const char *endpoint_address_text(const struct endpoint *endpoint, char text[static ENDPOINT_ADDRESS_SIZE]);
@@ -65,6 +69,9 @@ socklen_t endpoint_sockaddr(const struct endpoint *endpoint, struct sockaddr_sto
 
 /* The endpoint of a remote socket address (an IPv4-mapped one stays IPv6). Returns 0 or -EAFNOSUPPORT. */
 int endpoint_from_sockaddr(enum endpoint_protocol protocol, const struct sockaddr *address, struct endpoint *ret);
+
+/* The bytes of an IPv4 address, an IPv4-mapped one too. Returns false for any other address. */
+bool endpoint_ipv4_bytes(const struct endpoint *endpoint, uint8_t ret[static 4]);
 
 /* Static link cost of the transport: TCP and TLS 15 over IPv4 (mapped too), 10 over IPv6; QUIC 12 and 7; vsock 5. */
 uint16_t endpoint_static_cost(const struct endpoint *endpoint);

@@ -6,8 +6,8 @@
  *   inbound ─┼─▶ map of endpoints ───┤
  *   results ─┘   state, backoff      └── close(connection)
  *
- * The manager decides, its caller (node) connects, accepts and closes. Connections are named by numbers of the caller that
- * are never reused; 0 is none. One thread (control) owns it.
+ * The manager decides, its caller (node) connects, accepts and closes. Connections are named by numbers of the caller
+ * that are never reused; 0 is none. One thread (control) owns it.
  */
 #ifndef MYCELIUM_PEERS_MANAGER_H
 #define MYCELIUM_PEERS_MANAGER_H
@@ -29,35 +29,49 @@ enum {
 
 enum peer_type { PEER_STATIC, PEER_INBOUND, PEER_LINK_LOCAL };
 
+/* Connecting while an attempt runs, even if an accepted connection is there; else alive with a connection. */
 enum peer_state { PEER_DEAD, PEER_CONNECTING, PEER_ALIVE };
 
 struct peers;
 
-/* `seed` drives the jitter of retries (±20 %). */
+/* `seed` drives the jitter of retries (±20 %). Returns NULL without memory. */
 struct peers *peers_new(uint64_t seed);
+
+/* NULL is fine. Attempts and connections stay the caller's. */
 void peers_free(struct peers *peers);
+
+/* Whether this release can open a connection to the endpoint. Others may be added; they stay dead, and their last
+ * error is -EPROTONOSUPPORT. */
+bool peers_can_dial(const struct endpoint *endpoint);
 
 /* ---- inputs ------------------------------------------------------------------------------------------------------ */
 
-/* Adds a static endpoint; its first attempt is due at once. Returns 0, -EEXIST, or -ENOSPC. */
+/* Adds a static endpoint; its first attempt is due at once. Returns 0; -EEXIST when the endpoint is known, with
+ * whatever type; -ENOSPC with PEERS_KNOWN_MAX entries; -ENOMEM. */
 int peers_add_static(struct peers *peers, const struct endpoint *endpoint, uint64_t now_ms);
 
-/* Forgets an endpoint of any type. Its live connection, if any, is to be closed (an action). Returns 0 or -ENOENT. */
+/* Forgets an endpoint of any type. Its live connection, if any, is to be closed (an action); an attempt that runs
+ * for it goes on until peers_connected() tells that nobody wants its result. Returns 0, -ENOENT or -ENOMEM. */
 int peers_remove(struct peers *peers, const struct endpoint *endpoint, uint64_t now_ms);
 
-/* A connection was accepted. The entry of a known endpoint keeps its type and gets this connection, its old one is closed
- * (an action). Returns 0 when the connection may be used; -EUSERS when a limit is reached: close it. */
+/* A connection was accepted. The entry of a known endpoint keeps its type and age and gets this connection, its old
+ * one is closed (an action). The byte counters of an inbound entry begin anew, those of other types go on. Returns
+ * 0 when the connection may be used; -EUSERS when a limit is reached, or -ENOMEM: close it. */
 int peers_accepted(struct peers *peers, const struct endpoint *remote, uint64_t connection, uint64_t now_ms);
 
-/* An attempt (its ticket from the action) succeeded: returns 0 when the connection is wanted; -ECANCELED when its entry was
- * removed meanwhile: close it. */
+/* An attempt (its ticket from the action) succeeded: returns 0 when the connection is wanted; -ECANCELED when its
+ * entry was removed meanwhile: close it. An accepted connection that the entry got meanwhile is closed (an action).
+ * */
 int peers_connected(struct peers *peers, uint64_t ticket, uint64_t connection, uint64_t now_ms);
 
-/* An attempt failed. `error` is a negative errno. Returns true when a person should hear of it: the first failure in a row
- * or another cause than the last one. */
+/* An attempt failed. `error` is a negative errno. Returns true when a person should hear of it: the first failure
+ * in a row or another cause than the last one. Each attempt must be ended by this call or by peers_connected(): the
+ * manager has no deadline of its own, the caller reports -ETIMEDOUT after PEERS_CONNECT_TIMEOUT_MS. */
 bool peers_connect_failed(struct peers *peers, uint64_t ticket, int error, uint64_t now_ms);
 
-/* A connection ended. Established ones that are lost are redialled at once, then as a failed attempt. */
+/* A connection ended, whoever ended it; unknown ones are ignored. An inbound entry goes with it. Other entries are
+ * redialled after 0.25, 0.5, 1 and 2 s, then as after a failed attempt; a connection that is lost again and again
+ * is redialled so quickly only once in 30 s. */
 void peers_closed(struct peers *peers, uint64_t connection, uint64_t now_ms);
 
 /* Bytes moved by a connection since the last call. */
@@ -76,7 +90,7 @@ enum peers_action_type { PEERS_CONNECT, PEERS_CLOSE };
 struct peers_action {
 	enum peers_action_type type;
 	struct endpoint endpoint;	/* CONNECT */
-	uint64_t ticket;		/* CONNECT: names the attempt; it is over by success, failure or PEERS_CONNECT_TIMEOUT_MS */
+	uint64_t ticket;		/* CONNECT: names the attempt in peers_connected() and peers_connect_failed() */
 	uint64_t connection;		/* CLOSE */
 };
 
@@ -94,12 +108,25 @@ struct peer_info {
 	uint64_t discovered_ms;		/* when the endpoint became known */
 	uint64_t last_connected_ms;
 	bool was_connected;		/* last_connected_ms means something */
-	int last_error;			/* negative errno of the last failed attempt, 0 after success */
+	int last_error;			/* negative errno of the last failed attempt, 0 after success or without any */
 	uint64_t next_attempt_ms;	/* TIMERS_NEVER_MS when none is planned */
 };
 
-void peers_for_each(const struct peers *peers, void (*callback)(void *context, const struct peer_info *info), void *context);
+/* Calls back for every entry, oldest first. The callback must not change the manager. */
+void peers_for_each(const struct peers *peers, void (*callback)(void *context, const struct peer_info *info),
+		    void *context);
 size_t peers_count(const struct peers *peers);
 size_t peers_count_type(const struct peers *peers, enum peer_type type);
+
+/* Since the start. */
+struct peers_counters {
+	uint64_t attempts_started, attempts_finished;	/* finished: by any result while the entry was still known */
+	uint64_t accepted;				/* accepted connections that were let in, new or replacing */
+	uint64_t refused_known;				/* PEERS_KNOWN_MAX reached */
+	uint64_t refused_inbound;			/* PEERS_INBOUND_MAX reached */
+	uint64_t refused_per_address;			/* PEERS_INBOUND_PER_ADDRESS_MAX reached */
+};
+
+const struct peers_counters *peers_counters(const struct peers *peers);
 
 #endif

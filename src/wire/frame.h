@@ -48,16 +48,18 @@ enum frame_result {
 	FRAME_BAD_TYPE,		/* close the connection: "Invalid packet type" */
 };
 
-/* Looks at the frame that starts at `bytes`. `available` counts the bytes there. */
+/* Looks at the frame that starts at `bytes`. `available` counts the bytes there. `ret` is written with FRAME_OK and
+ * FRAME_SKIPPED only. At the end of a stream FRAME_INCOMPLETE with no bytes left is a clean end. */
 enum frame_result frame_decode(uint8_t *bytes, size_t available, struct frame *ret);
 
-/* Text for a log line about a result, "Unknown protocol version" and alike. */
+/* Text for a log line about a result: "Unknown protocol version", "Invalid packet type", and "bytes remaining on
+ * stream" for FRAME_INCOMPLETE at the end of a stream. */
 const char *frame_result_text(enum frame_result result);
 
-/* The TLVs of a control frame. */
+/* The TLVs of a control frame, for tlv_next(). */
 struct reader frame_control_body(const struct frame *frame);
 
-/* Addresses, hop limit and body of a data frame. */
+/* Addresses, hop limit and body of a data frame. The body is opaque, may be empty and may be changed in place. */
 struct ip6 frame_source(const struct frame *frame);
 struct ip6 frame_destination(const struct frame *frame);
 uint8_t frame_hop_limit(const struct frame *frame);
@@ -65,7 +67,9 @@ void frame_set_hop_limit(struct frame *frame, uint8_t hop_limit);
 uint8_t *frame_body(const struct frame *frame, size_t *ret_len);
 
 /* Writes the 40 bytes in front of a body of `body_len` bytes (at most 65535). */
-void frame_write_data_header(uint8_t header[static DATA_FRAME_HEADER_SIZE], const struct ip6 *source,
-			     const struct ip6 *destination, uint8_t hop_limit, uint16_t body_len);
+__attribute__((nonnull)) void frame_write_data_header(uint8_t header[static DATA_FRAME_HEADER_SIZE],
+						      const struct ip6 *source,
+						      const struct ip6 *destination,
+						      uint8_t hop_limit, uint16_t body_len);
 
 #endif

@@ -27,7 +27,8 @@ enum icmp6_type { ICMP6_UNREACHABLE = 1, ICMP6_TOO_BIG = 2, ICMP6_TIME_EXCEEDED 
 
 enum icmp6_unreachable_code { ICMP6_NO_ROUTE = 0, ICMP6_ADDRESS_UNREACHABLE = 3, ICMP6_SOURCE_POLICY = 5 };
 
-/* What an ICMPv6 error says: type, code and the second word (MTU for "too big", 0 otherwise). */
+/* What an ICMPv6 error says: type, code and the second word (MTU for "too big", pointer for "parameter problem", 0
+ * otherwise). */
 struct icmp6_error {
 	uint8_t type, code;
 	uint32_t word;
@@ -44,31 +45,39 @@ static inline uint8_t ip6_packet_hop_limit(const uint8_t *packet)
 /* Whether `len` bytes are one whole IPv6 packet: header complete, version 6, payload length equal to the rest. */
 bool ip6_packet_complete(const uint8_t *packet, size_t len);
 
-/* One's complement sum of bytes (16-bit big-endian words), not folded in any particular way: add several of them and give
- * the total to checksum_finish(). All but the last region have an even length. */
+/* One's complement sum of bytes (16-bit big-endian words), not folded in any particular way: chain several regions and
+ * give the total to checksum_finish(). All but the last region have an even length. */
 uint64_t checksum_add(uint64_t sum, const void *bytes, size_t len);
 
 /* Folds and inverts: 0x220d for 0001 f203 f4f5 f6f7. */
 uint16_t checksum_finish(uint64_t sum);
 
 /* Sum of the IPv6 pseudo-header (RFC 8200 section 8.1). */
-uint64_t checksum_pseudo_header(const struct ip6 *source, const struct ip6 *destination, uint32_t len, uint8_t next_header);
+uint64_t checksum_pseudo_header(const struct ip6 *source, const struct ip6 *destination, uint32_t len,
+				uint8_t next_header);
 
-/* Whether an error about this packet is allowed (RFC 4443 section 2.4 e): it is not itself an ICMPv6 error, its source
- * is a unicast address, its destination not multicast (except for "too big"). `len` may be short. */
+/* Whether an error about this packet is allowed (RFC 4443 section 2.4 e): it is not itself an ICMPv6 error or redirect,
+ * also not behind extension headers, its source is a unicast address, its destination not multicast (except for "too
+ * big"). `len` may be short; what cannot be seen for that reason counts as an error. */
 bool icmp6_may_report(const uint8_t *packet, size_t len, const struct icmp6_error *error);
 
-/* Writes an error about `packet` with at most ICMP6_QUOTE_MAX bytes of quote. Returns its length. */
-size_t icmp6_write_error(uint8_t out[static ICMP6_ERROR_SIZE_MAX], const struct ip6 *source, const struct ip6 *destination,
-			 uint8_t hop_limit, const struct icmp6_error *error, const uint8_t *packet, size_t packet_len);
+/* Writes the ICMPv6 error in its IPv6 packet, quoting `packet` up to ICMP6_QUOTE_MAX bytes; `packet` must not overlap
+ * `out`. Returns the length written, 48 plus the quote. */
+__attribute__((nonnull(1))) size_t icmp6_write_error(uint8_t out[static ICMP6_ERROR_SIZE_MAX],
+						     const struct ip6 *source, const struct ip6 *destination,
+						     uint8_t hop_limit, const struct icmp6_error *error,
+						     const uint8_t *packet, size_t packet_len);
 
 /* Writes the payload of an out-of-band report: the original destination, then an ICMPv6 error from `reporter` (a /64
  * network address) to `originator` whose quote is the sealed body whole, or nothing when it is longer than
- * ICMP6_QUOTE_MAX. Returns the payload's length. */
-size_t oob_write(uint8_t out[static OOB_PAYLOAD_MAX], const struct ip6 *original_destination, const struct ip6 *reporter,
-		 const struct ip6 *originator, const struct icmp6_error *error, const uint8_t *sealed_body, size_t body_len);
+ * ICMP6_QUOTE_MAX (such a report tells the originator nothing: better not sent). Returns the payload's length. */
+__attribute__((nonnull(1))) size_t oob_write(uint8_t out[static OOB_PAYLOAD_MAX],
+					     const struct ip6 *original_destination, const struct ip6 *reporter,
+					     const struct ip6 *originator, const struct icmp6_error *error,
+					     const uint8_t *sealed_body, size_t body_len);
 
-/* A received out-of-band report, checked as far as it can be without the key of the quote. */
+/* A received out-of-band report, checked as far as it can be without the key of the quote. What the host is told is
+ * icmp6_write_error() with `error` and the opened quote. */
 struct oob_report {
 	struct ip6 original_destination;
 	struct icmp6_error error;
@@ -76,9 +85,10 @@ struct oob_report {
 	size_t quote_len;
 };
 
-/* Reads a report. Returns 0, or -EBADMSG when anything is off: lengths (64..1296), version, payload length, next header,
- * checksum, type outside 1..4, inner addresses other than the outer ones (source in the /64 of `source`, destination
- * `destination`). */
-int oob_read(uint8_t *payload, size_t len, const struct ip6 *source, const struct ip6 *destination, struct oob_report *ret);
+/* Reads a report. Returns 0, or -EBADMSG with `ret` untouched when anything is off: length (64..1296), version, payload
+ * length, next header, checksum, type outside 1..4, inner addresses other than those of the data frame it came in
+ * (source in the /64 of `source`, destination `destination`). A quote may be empty; then nothing can be delivered. */
+int oob_read(uint8_t *payload, size_t len, const struct ip6 *source, const struct ip6 *destination,
+	     struct oob_report *ret);
 
 #endif

@@ -30,12 +30,15 @@ enum {
 enum user_type { USER_L3 = 0, USER_MESSAGE = 1, USER_OOB_ICMP = 2 };
 
 /* Turns the payload at `payload` (SEAL_HEADROOM writable bytes in front, SEAL_TAILROOM behind, `len` at most
- * SEALED_PAYLOAD_MAX) into a whole data frame in place. Returns the frame's length; it starts at payload - SEAL_HEADROOM. */
+ * SEALED_PAYLOAD_MAX) into a whole data frame in place. Returns the frame's length, len + 72; it starts at
+ * payload - SEAL_HEADROOM. `hop_limit` goes on the wire as it is: the sender has counted itself already. To be called by
+ * the thread that owns `key` and `nonces`. */
 size_t sealed_write_frame(uint8_t *payload, size_t len, enum user_type type, const struct ip6 *source,
 			  const struct ip6 *destination, uint8_t hop_limit, struct aead_key *key,
 			  struct nonce_sequence *nonces);
 
-/* Opens a sealed body in place. On success returns 0 and the payload (inside `body`, USER_HEADER_SIZE behind its start).
+/* Opens a sealed body in place. On success returns 0 and the payload (inside `body`, USER_HEADER_SIZE behind its start,
+ * may be empty). The results stay untouched on failure.
  * -EBADMSG: shorter than 32 bytes or the tag does not fit; -EPROTONOSUPPORT: opened, but an unknown version or type.
  * After -EBADMSG the body's bytes are worthless. */
 int sealed_open(uint8_t *body, size_t len, struct aead_key *key, enum user_type *ret_type, uint8_t **ret_payload,

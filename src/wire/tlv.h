@@ -3,8 +3,10 @@
  * Routing TLVs (docs/protocol/tlvs.md): one table with name, least length, read and write of each type.
  *
  * Towards a peer there is exactly one TLV in each control frame. On receipt any number is accepted, unknown ones are
- * skipped, short or invalid ones are skipped, bytes behind the known fields are ignored. Prefixes come out canonical:
- * bits behind the prefix length are zero, and none are ever sent.
+ * skipped, short or invalid ones are skipped, bytes behind the known fields are ignored. IPv4 and IPv6 prefixes come
+ * out canonical: bits behind the prefix length are zero, and none are ever sent.
+ *
+ * Values in, bytes out: no state, any thread.
  */
 #ifndef MYCELIUM_WIRE_TLV_H
 #define MYCELIUM_WIRE_TLV_H
@@ -28,7 +30,9 @@ enum {
 	TLV_FRAME_SIZE_MAX = 96,	/* no TLV with both headers is larger */
 };
 
-/* A prefix as received: IPv4 ones keep their four bytes at the front of `subnet.addr`. */
+/* A prefix as received. IPv4 ones keep their four bytes at the front of `subnet.addr`. Link-local ones are fe80:: with
+ * the eight bytes received as the low half and length 64: bits behind the length are part of the value, so they are not
+ * cleared; whoever stores prefixes takes AE_IPV6 only, and tlv_write_frame() refuses to pass a link-local one on. */
 struct tlv_prefix {
 	uint8_t encoding;	/* enum address_encoding; AE_WILDCARD: "no prefix" in a route request, ::/0 elsewhere */
 	struct subnet subnet;
@@ -79,15 +83,17 @@ struct tlv {
 	};
 };
 
-/* Takes the next well-formed known TLV from a control body, skipping all others. Returns false when the body is at its
- * end. */
+/* Takes the next well-formed known TLV from a control body, skipping all others. Returns false, and leaves `ret` alone,
+ * when the body is at its end or a TLV claims more bytes than the body has. */
 bool tlv_next(struct reader *body, struct tlv *ret);
 
-/* Writes a whole control frame with this one TLV. Returns its length (at most TLV_FRAME_SIZE_MAX), or 0 when the TLV must
- * not be sent: an encoding the peer cannot read, a hop count of 0, a finite metric with interval 0. */
-size_t tlv_write_frame(const struct tlv *tlv, uint8_t out[static TLV_FRAME_SIZE_MAX]);
+/* Writes a whole control frame with this one TLV. Returns its length (at most TLV_FRAME_SIZE_MAX), or 0 when the TLV
+ * must not be sent: an encoding the peer may not be able to read (link-local anywhere, the wildcard except in IHU and
+ * route request, IPv4 in a request), a prefix length above the encoding's, a hop count of 0, interval 0 in an IHU or
+ * with a finite metric. After 0 the bytes of `out` mean nothing. */
+__attribute__((nonnull)) size_t tlv_write_frame(const struct tlv *tlv, uint8_t out[static TLV_FRAME_SIZE_MAX]);
 
-/* "hello", "ihu", "update", "route_request", "seqno_request". */
+/* "hello", "ihu", "update", "route_request", "seqno_request"; "unknown" for any other number. */
 const char *tlv_name(enum tlv_type type);
 
 /* Seqno arithmetic modulo 2^16; at distance 32768 a seqno is neither newer nor older. */

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+# The short way to everything; the build itself is Meson's. `make help` lists what there is.
+BUILD := build
+PREFIX ?= /usr/local
+ARGS ?=
+
+# An interface needs privileges that an ordinary user does not have.
+SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+
+.PHONY: all build run demo test bench install deps clean help
+
+all: build
+
+build: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
+
+$(BUILD)/build.ninja:
+	@command -v meson ninja pkg-config >/dev/null || \
+		{ echo "Meson, ninja and pkg-config are needed: 'make deps' installs what is missing."; exit 1; }
+	meson setup $(BUILD) -Dtests=false -Db_lto=true --prefix $(PREFIX)
+
+# Builds and starts a node in the foreground: make run ARGS="--peers tcp://192.0.2.1:9651"
+run:
+	@tools/deps.sh build
+	@$(MAKE) --no-print-directory build
+	@exec $(SUDO) $(BUILD)/mycelium $(ARGS)
+
+# Four nodes on this machine, a broken relay and its repair. No internet, no peers.
+demo:
+	@tools/deps.sh build lab
+	@$(MAKE) --no-print-directory build
+	@$(SUDO) demo/demo.py $(ARGS)
+
+# Everything: unit, vectors, fuzz corpora, simulation, real nodes; sanitizers, both compilers. ARGS: see tools/test.sh.
+test:
+	@tools/test.sh $(ARGS)
+
+# Throughput, CPU and memory beside a bare link: make bench ARGS="--rounds 5 --seconds 10"
+bench:
+	@tools/deps.sh build lab
+	@$(MAKE) --no-print-directory build
+	@$(SUDO) env MYCELIUM_REFERENCE="$(MYCELIUM_REFERENCE)" bench/throughput.py $(ARGS)
+
+install: build
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	meson install -C $(BUILD) $(if $(DESTDIR),--destdir "$(abspath $(DESTDIR))")
+
+deps:
+	@tools/deps.sh build lab test
+
+clean:
+	rm -rf $(BUILD) build-*
+
+help:
+	@echo "make            build $(BUILD)/mycelium"
+	@echo "make run        build and start a node (ARGS=... are its options)"
+	@echo "make demo       see it work on this machine alone"
+	@echo "make test       all tests; ends with 'N passed, N failed'"
+	@echo "make bench      throughput, CPU, memory"
+	@echo "make install    to PREFIX ($(PREFIX)), under DESTDIR"
+	@echo "make deps       install all packages that building and testing need"
+	@echo "make clean      remove build directories"

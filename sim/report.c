@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/report.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/memory.h"
+#include "sim/node.h"
+
+static void print_messages(const struct world *world, FILE *out)
+{
+	static const enum tlv_type types[] = {TLV_HELLO, TLV_IHU, TLV_UPDATE, TLV_ROUTE_REQUEST, TLV_SEQNO_REQUEST};
+	double node_minutes = (double)world->node_count * (double)world->now_ms / 60000;
+	fprintf(out, "\n%-20s %12s %22s\n", "control messages", "total", "per node and minute");
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		uint64_t count = world->sent[types[i]];
+		fprintf(out, "%-20s %12" PRIu64 " %22.2f\n", tlv_name(types[i]), count, (double)count / node_minutes);
+	}
+	fprintf(out, "%-20s %12" PRIu64 " %22.2f\n", "  retractions", world->retractions_sent,
+		(double)world->retractions_sent / node_minutes);
+}
+
+static void print_sizes(const struct world *world, FILE *out)
+{
+	struct router_sizes total = {0};
+	size_t nodes = 0;
+	for (size_t i = 0; i < world->node_count; i++) {
+		if (!node_is_on(world->nodes[i]))
+			continue;
+		struct router_sizes sizes = router_sizes(world->nodes[i]->router);
+		total.subnets += sizes.subnets;
+		total.entries += sizes.entries;
+		total.sources += sizes.sources;
+		total.queries += sizes.queries;
+		total.bytes += sizes.bytes;
+		nodes++;
+	}
+	double count = nodes > 0 ? (double)nodes : 1;
+	fprintf(out, "\n%-20s %12s\n", "table", "per node");
+	fprintf(out, "%-20s %12.1f\n", "subnets", (double)total.subnets / count);
+	fprintf(out, "%-20s %12.1f\n", "entries", (double)total.entries / count);
+	fprintf(out, "%-20s %12.1f\n", "sources", (double)total.sources / count);
+	fprintf(out, "%-20s %12.1f\n", "searches", (double)total.queries / count);
+	fprintf(out, "%-20s %12.0f\n", "bytes", (double)total.bytes / count);
+}
+
+static void print_packets(const struct world *world, FILE *out)
+{
+	static const char *const names[PACKET_STATES] = {
+		[PACKET_TRAVELS] = "under way", [PACKET_WAITS] = "waiting",
+		[PACKET_DELIVERED] = "delivered", [PACKET_REFUSED] = "refused, no route",
+		[PACKET_LOST] = "lost", [PACKET_EXPIRED] = "hop limit ran out",
+	};
+	fprintf(out, "\n%-20s %12zu\n", "packets", world->traffic.packet_count);
+	for (int state = 0; state < PACKET_STATES; state++)
+		fprintf(out, "%-20s %12" PRIu64 "\n", names[state], world->traffic.count[state]);
+}
+
+static int compare_times(const void *a, const void *b)
+{
+	uint64_t x, y;
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return x < y ? -1 : x > y;
+}
+
+static void print_repairs(const struct world *world, FILE *out)
+{
+	size_t count = world->traffic.repair_count;
+	fprintf(out, "\n%-20s %12zu\n", "repaired paths", count);
+	if (count == 0)
+		return;
+	uint64_t *times = memory_new(count, sizeof(*times));
+	memcpy(times, world->traffic.repairs_ms, count * sizeof(*times));
+	qsort(times, count, sizeof(*times), compare_times);
+	fprintf(out, "%-20s %9" PRIu64 " ms\n", "median", times[count / 2]);
+	fprintf(out, "%-20s %9" PRIu64 " ms\n", "90 %", times[count * 9 / 10]);
+	fprintf(out, "%-20s %9" PRIu64 " ms\n", "longest", times[count - 1]);
+	free(times);
+}
+
+void report_print(const struct world *world, FILE *out)
+{
+	fprintf(out, "%" PRIu64 " s simulated, %" PRIu64 " events, %zu nodes, %zu links, digest %016" PRIx64 "\n",
+		world->now_ms / 1000, world->events_done, world->node_count, world->link_count, world->digest);
+	print_messages(world, out);
+	print_sizes(world, out);
+	print_packets(world, out);
+	print_repairs(world, out);
+}

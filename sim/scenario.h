@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Scenarios: what happens to a network over time. */
+#ifndef MYCELIUM_SIM_SCENARIO_H
+#define MYCELIUM_SIM_SCENARIO_H
+
+#include <stddef.h>
+
+#include "sim/topology.h"
+#include "sim/world.h"
+
+struct scenario_options {
+	enum topology topology;
+	size_t nodes;
+	double degree;
+	uint64_t span_ms;
+	size_t credit_bytes;	/* for every fourth link; 0: no link is slow */
+};
+
+struct scenario {
+	const char *name;
+	const char *summary;
+	void (*run)(struct world *world, const struct scenario_options *options);
+};
+
+/* All scenarios, ended by one without a name. */
+extern const struct scenario scenarios[];
+
+/* The scenario of a name, or NULL. */
+const struct scenario *scenario_find(const char *name);
+
+/* Joins, noticed and silent cuts, half-open peers, heals, restarts and changes of delay at random moments, with traffic.
+ * The network is whole again at the end. */
+void scenario_run_random(struct world *world, const struct scenario_options *options);
+
+/* Every node sends to every other: notes in the world what cannot be reached within `within_ms`. */
+void scenario_reach_all(struct world *world, uint64_t within_ms);
+
+#endif

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Packet slots: buffers with room in front and behind, from a pool that belongs to one thread.
+ *
+ *   bytes      data                    data + len
+ *   ├ headroom ┼ packet ───────────────┼ tailroom ┤
+ *
+ * The pool grows in slabs up to a limit and never shrinks; taking and giving a slot is a list operation. A packet larger
+ * than SLOT_CAPACITY gets a jumbo slot of its own, of which there are few.
+ */
+#ifndef MYCELIUM_BASE_SLOT_H
+#define MYCELIUM_BASE_SLOT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	SLOT_HEADROOM = 64,	/* frame and user data header (44), virtio header later */
+	SLOT_CAPACITY = 1920,	/* headroom, packet and tailroom of an ordinary slot: a full frame has 1472 */
+	SLOTS_PER_SLAB = 64,
+	SLOT_JUMBOS_MAX = 64,
+};
+
+struct slot {
+	struct slot *next;	/* for whoever holds it: a queue, the pool */
+	uint8_t *data;
+	uint32_t len;
+	uint32_t capacity;
+	uint8_t bytes[];
+};
+
+struct slot_pool;
+
+/* At most `limit` ordinary slots. Returns NULL without memory. One thread. */
+struct slot_pool *slot_pool_new(size_t limit);
+
+/* Frees all memory; every slot must have been given back. NULL is fine. */
+void slot_pool_free(struct slot_pool *pool);
+
+/* A slot with room for `len` bytes behind `SLOT_HEADROOM` and `tailroom` bytes behind them; data at the headroom's end, len
+ * set. NULL when the pool's limit is reached: drop the packet. */
+struct slot *slot_take(struct slot_pool *pool, size_t len, size_t tailroom);
+
+/* Gives a slot back to the pool it came from; NULL is fine. */
+void slot_give(struct slot_pool *pool, struct slot *slot);
+
+/* Slots that are out at this moment. */
+size_t slot_pool_used(const struct slot_pool *pool);
+
+#endif

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/config.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/config_file.h"
+#include "crypto/keyfile.h"
+
+#define DEFAULT_TUN_NAME "mycelium"
+
+static const char *home_directory(void)
+{
+	const char *home = getenv("HOME");
+	if (home != NULL && *home != '\0')
+		return home;
+	const struct passwd *user = getpwuid(getuid());
+	return user != NULL && user->pw_dir != NULL && *user->pw_dir != '\0' ? user->pw_dir : NULL;
+}
+
+char *config_default_path(void)
+{
+	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = home_directory();
+	char *path = NULL;
+	int len = -1;
+	if (xdg != NULL && *xdg == '/')
+		len = asprintf(&path, "%s/mycelium/mycelium.toml", xdg);
+	else if (home != NULL)
+		len = asprintf(&path, "%s/.config/mycelium/mycelium.toml", home);
+	return len < 0 ? NULL : path;
+}
+
+/* The port of the command line when it differs from the default, else the file's, else the default. */
+static void merge_port(const struct args *args, const struct config_file *file, const char *path, struct config *ret)
+{
+	bool from_file = args->tcp_listen_port == DEFAULT_TCP_PORT && file->has_tcp_listen_port;
+	ret->node.tcp_listen_port = from_file ? file->tcp_listen_port : args->tcp_listen_port;
+	if (from_file)
+		log_info("config", "tcp_listen_port %u from %s", (unsigned)file->tcp_listen_port, path);
+}
+
+/* By the same rule. */
+static void merge_api_address(const struct args *args, const struct config_file *file, const char *path,
+			      struct config *ret)
+{
+	struct args defaults;
+	char text[ENDPOINT_ADDRESS_SIZE];
+	args_defaults(&defaults);
+	bool from_file = endpoint_equal(&args->api_address, &defaults.api_address) && file->has_api_address;
+	ret->node.api_address = from_file ? file->api_address : args->api_address;
+	if (from_file)
+		log_info("config", "api_addr %s from %s", endpoint_address_text(&file->api_address, text), path);
+}
+
+static void add_peer(struct config *config, const struct endpoint *peer, struct problems *warnings)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+	for (size_t i = 0; i < config->node.static_peer_count; i++) {
+		if (endpoint_equal(&config->peers[i], peer)) {
+			problems_add(warnings, "Peer %s is named twice", endpoint_text(peer, text));
+			return;
+		}
+	}
+	config->peers[config->node.static_peer_count++] = *peer;
+}
+
+/* The peers of the command line, if there are any, replace those of the file. */
+static int merge_peers(const struct args *args, const struct config_file *file, struct config *ret,
+		       struct problems *warnings)
+{
+	const struct endpoint *peers = args->peer_count > 0 ? args->peers : file->peers;
+	size_t count = args->peer_count > 0 ? args->peer_count : file->peer_count;
+	ret->peers = calloc(count + 1, sizeof(*ret->peers));
+	if (ret->peers == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		add_peer(ret, &peers[i], warnings);
+	ret->node.static_peers = ret->peers;
+	return 0;
+}
+
+static int merge_names(const struct args *args, const struct config_file *file, struct config *ret)
+{
+	const char *tun_name = args->tun_name != NULL ? args->tun_name :
+			       file->tun_name != NULL ? file->tun_name : DEFAULT_TUN_NAME;
+	ret->tun_name = strdup(tun_name);
+	ret->key_path = args->key_file != NULL ? strdup(args->key_file) : keyfile_default_path();
+	ret->node.tun_name = ret->tun_name;
+	ret->node.key_path = ret->key_path;
+	ret->node.key_path_is_default = args->key_file == NULL;
+	return ret->tun_name == NULL || ret->key_path == NULL ? -ENOMEM : 0;
+}
+
+static int merge(const struct args *args, const struct config_file *file, const char *path, struct config *ret,
+		 struct problems *warnings)
+{
+	merge_port(args, file, path, ret);
+	merge_api_address(args, file, path, ret);
+	ret->node.no_tun = args->no_tun || file->no_tun;
+	ret->node.has_firewall_mark = args->has_firewall_mark || file->has_firewall_mark;
+	ret->node.firewall_mark = args->has_firewall_mark ? args->firewall_mark : file->firewall_mark;
+	int result = merge_peers(args, file, ret, warnings);
+	return result < 0 ? result : merge_names(args, file, ret);
+}
+
+int config_build(const struct args *args, struct config *ret, struct problems *warnings, struct problems *problems)
+{
+	struct config config = {0};
+	struct config_file file = {0};
+	char *default_path = args->config_file == NULL ? config_default_path() : NULL;
+	const char *path = args->config_file;
+	int result = 0;
+
+	/* A default file that cannot be seen (a sandbox hides the home directory) counts as not there. */
+	if (default_path != NULL && access(default_path, F_OK) == 0)
+		path = default_path;
+	if (path != NULL) {
+		result = config_file_load(path, &file, warnings, problems);
+		if (result < 0)
+			goto finish;
+		log_info("config", "Configuration read from %s", path);
+	}
+	result = merge(args, &file, path, &config, warnings);
+	if (result < 0) {
+		problems_add(problems, "Out of memory");
+		config_free(&config);
+		goto finish;
+	}
+	*ret = config;
+finish:
+	config_file_free(&file);
+	free(default_path);
+	return result;
+}
+
+void config_free(struct config *config)
+{
+	free(config->key_path);
+	free(config->tun_name);
+	free(config->peers);
+	*config = (struct config){0};
+}

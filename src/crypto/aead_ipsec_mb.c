@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * AES-256-GCM by intel-ipsec-mb, through its direct interface.
+ *
+ * The library hands out its functions in a manager, which also holds job queues that only one thread may use. The direct
+ * functions use neither: their whole state is the expanded key, which they only read, and a context on the stack. So
+ * three of them are kept from a manager that goes away again.
+ */
+#include <errno.h>
+#include <intel-ipsec-mb.h>
+#include <nettle/memops.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "crypto/aead.h"
+
+/* Aligned as the widest kernels load it. */
+enum { KEY_ALIGNMENT = 64 };
+
+struct aead_key {
+	_Alignas(KEY_ALIGNMENT) struct gcm_key_data expanded;
+};
+
+static struct {
+	aes_gcm_pre_t expand;
+	aes_gcm_enc_dec_t encrypt, decrypt;
+} gcm;
+
+/* Whether the manager runs on the processor's own AES and carry-less multiplication, and passed the library's tests.
+ * Emulated AES is slow and not constant in time. */
+static bool manager_usable(IMB_MGR *manager, IMB_ARCH arch)
+{
+	const uint64_t wanted = IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ;
+	if (imb_get_errno(manager) != 0 || arch == IMB_ARCH_NONE || arch == IMB_ARCH_NOAESNI)
+		return false;
+	if ((manager->features & wanted) != wanted)
+		return false;
+	return (manager->features & IMB_FEATURE_SELF_TEST) == 0 ||
+	       (manager->features & IMB_FEATURE_SELF_TEST_PASS) != 0;
+}
+
+static int ipsec_mb_probe(void)
+{
+	IMB_MGR *manager = alloc_mb_mgr(0);
+	if (manager == NULL)
+		return -ENOTSUP;
+	IMB_ARCH arch = IMB_ARCH_NONE;
+	init_mb_mgr_auto(manager, &arch);
+	bool usable = manager_usable(manager, arch);
+	if (usable) {
+		gcm.expand = manager->gcm256_pre;
+		gcm.encrypt = manager->gcm256_enc;
+		gcm.decrypt = manager->gcm256_dec;
+	}
+	free_mb_mgr(manager);
+	return usable ? 0 : -ENOTSUP;
+}
+
+static struct aead_key *ipsec_mb_key_new(const uint8_t key[static KEY_SIZE])
+{
+	struct aead_key *expanded = aligned_alloc(KEY_ALIGNMENT, sizeof(*expanded));
+	if (expanded != NULL)
+		gcm.expand(key, &expanded->expanded);
+	return expanded;
+}
+
+static void ipsec_mb_key_free(struct aead_key *key)
+{
+	if (key == NULL)
+		return;
+	secret_wipe(key, sizeof(*key));
+	free(key);
+}
+
+static void ipsec_mb_seal(struct aead_key *key, const uint8_t nonce[static AEAD_NONCE_SIZE], const uint8_t *in,
+			  size_t len, uint8_t *out, uint8_t tag[static AEAD_TAG_SIZE])
+{
+	struct gcm_context_data context;
+	gcm.encrypt(&key->expanded, &context, out, in, len, nonce, NULL, 0, tag, AEAD_TAG_SIZE);
+}
+
+static int ipsec_mb_open(struct aead_key *key, const uint8_t nonce[static AEAD_NONCE_SIZE], const uint8_t *in,
+			 size_t len, const uint8_t tag[static AEAD_TAG_SIZE], uint8_t *out)
+{
+	struct gcm_context_data context;
+	uint8_t expected[AEAD_TAG_SIZE];
+	gcm.decrypt(&key->expanded, &context, out, in, len, nonce, NULL, 0, expected, AEAD_TAG_SIZE);
+
+	bool genuine = memeql_sec(expected, tag, AEAD_TAG_SIZE) != 0;
+	secret_wipe(expected, sizeof(expected));
+	if (genuine)
+		return 0;
+	secret_wipe(out, len);
+	return -EBADMSG;
+}
+
+const struct aead_backend aead_ipsec_mb = {
+	.name = "intel-ipsec-mb",
+	.probe = ipsec_mb_probe,
+	.key_new = ipsec_mb_key_new,
+	.key_free = ipsec_mb_key_free,
+	.seal = ipsec_mb_seal,
+	.open = ipsec_mb_open,
+};

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataplane/queue.h"
+
+#include <stddef.h>
+
+static void fifo_init(struct slot_fifo *fifo)
+{
+	*fifo = (struct slot_fifo){.tail = &fifo->first};
+}
+
+static void fifo_put(struct slot_fifo *fifo, struct slot *slot)
+{
+	slot->next = NULL;
+	*fifo->tail = slot;
+	fifo->tail = &slot->next;
+	fifo->count++;
+	fifo->bytes += slot->len;
+}
+
+static struct slot *fifo_take(struct slot_fifo *fifo)
+{
+	struct slot *slot = fifo->first;
+	if (slot == NULL)
+		return NULL;
+	fifo->first = slot->next;
+	if (fifo->first == NULL)
+		fifo->tail = &fifo->first;
+	fifo->count--;
+	fifo->bytes -= slot->len;
+	return slot;
+}
+
+void queue_init(struct queue *queue)
+{
+	fifo_init(&queue->control);
+	fifo_init(&queue->data);
+	queue->dropped = 0;
+}
+
+void queue_clear(struct queue *queue, struct slot_pool *pool)
+{
+	bool control;
+	for (struct slot *slot; (slot = queue_take(queue, &control)) != NULL;)
+		slot_give(pool, slot);
+}
+
+void queue_put_control(struct queue *queue, struct slot *slot)
+{
+	fifo_put(&queue->control, slot);
+}
+
+void queue_put_data(struct queue *queue, struct slot *slot, struct slot_pool *pool)
+{
+	struct slot_fifo *data = &queue->data;
+	while (data->count > 0 &&
+	       (data->count >= QUEUE_DATA_PACKETS_MAX || data->bytes + slot->len > QUEUE_DATA_BYTES_MAX)) {
+		slot_give(pool, fifo_take(data));
+		queue->dropped++;
+	}
+	fifo_put(data, slot);
+}
+
+struct slot *queue_take(struct queue *queue, bool *ret_control)
+{
+	struct slot *slot = fifo_take(&queue->control);
+	*ret_control = slot != NULL;
+	return slot != NULL ? slot : fifo_take(&queue->data);
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * TCP: listening, connecting, and links over connected sockets (docs/protocol/transports.md).
+ *
+ * All sockets are non-blocking and close-on-exec. Connected ones get TCP_NODELAY and TCP_USER_TIMEOUT; failing to set an
+ * option that only helps is not an error. The firewall mark, when asked for, is set before the first packet.
+ */
+#ifndef MYCELIUM_LINK_TCP_H
+#define MYCELIUM_LINK_TCP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "link/link.h"
+
+struct tcp_options {
+	bool has_mark;
+	uint32_t mark;		/* SO_MARK */
+};
+
+/* A listening socket on [::]:port, for IPv4 too; on 0.0.0.0 where there is no IPv6. Port 0 takes any. Returns the
+ * descriptor, or a negative errno. */
+int tcp_listen_any(uint16_t port, const struct tcp_options *options);
+
+/* A listening socket on one address. Returns the descriptor or a negative errno. */
+int tcp_listen_on(const struct sockaddr *address, socklen_t len);
+
+/* The port a socket is bound to. */
+uint16_t tcp_local_port(int fd);
+
+/* Takes the next connection. Returns the descriptor, or a negative errno (-EAGAIN: none there). */
+int tcp_accept(int listener, struct sockaddr_storage *ret_remote);
+
+/* Starts to connect. Returns the descriptor (writable once done) or a negative errno. */
+int tcp_connect_start(const struct sockaddr *address, socklen_t len, const struct tcp_options *options);
+
+/* The result of a started connect once the descriptor is writable: 0 or a negative errno. */
+int tcp_connect_result(int fd);
+
+/* A link over a connected socket, named "TCP LOCAL <-> REMOTE". Takes the descriptor over; on NULL (no memory, or the
+ * socket is already dead) it is closed. */
+struct link *tcp_link_new(int fd);
+
+/* Closes a descriptor of the above that became no link. */
+void tcp_close(int fd);
+
+#endif

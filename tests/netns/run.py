@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs tests with real nodes: every function test_* of every file test_*.py in the folders given.
+
+    tests/netns/run.py --program build/mycelium [--label NAME] [--filter TEXT] [--jobs N] FOLDER...
+
+Each test runs in namespaces of its own (netlab.py), several at a time, as most of them wait most of the time. The last line
+counts them. With --deployed PROGRAM, tests that need a deployed node have one; else they are skipped.
+"""
+import argparse
+import concurrent.futures
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import netlab  # noqa: E402
+from node import Node  # noqa: E402
+
+SKIPPED_STATUS = 77
+TEST_SECONDS_MAX = 420
+
+
+class World(netlab.Lab):
+  """A laboratory with the programs under test."""
+
+  def __init__(self, options):
+    super().__init__()
+    self.program, self.deployed_program = options.program, options.deployed
+    self.sanitized, self.seconds = options.sanitized, options.seconds
+
+  def node(self, namespace, **options):
+    return Node(self, namespace, self.program, **options)
+
+  def deployed(self, namespace, **options):
+    if self.deployed_program is None:
+      raise netlab.Skipped("no deployed node: MYCELIUM_REFERENCE is not set")
+    return Node(self, namespace, self.deployed_program, deployed=True, **options)
+
+  def line(self, kinds):
+    """A started line of nodes, each a peer of the one before it: "ood" is ours, ours, deployed."""
+    spaces = [self.namespace("abcdefgh"[i]) for i in range(len(kinds))]
+    links = [self.link(*pair) for pair in zip(spaces, spaces[1:])]
+    nodes = []
+    for i, kind in enumerate(kinds):
+      make = self.deployed if kind == "d" else self.node
+      nodes.append(make(spaces[i], peers=[links[i - 1].address[0]] if i > 0 else []).start())
+    return nodes
+
+  def finish(self):
+    for node in self.nodes:
+      node.check_end()
+
+
+def parse():
+  parser = argparse.ArgumentParser()
+  parser.add_argument("folders", nargs="*", default=[str(HERE)])
+  parser.add_argument("--program", default="build/mycelium", help="the node under test")
+  parser.add_argument("--deployed", default=os.environ.get("MYCELIUM_REFERENCE") or None, help="the node to meet")
+  parser.add_argument("--label", default="", help="put in front of each test's name")
+  parser.add_argument("--filter", default="", help="only tests whose name matches this regular expression")
+  parser.add_argument("--jobs", type=int, default=3, help="tests at the same time")
+  parser.add_argument("--seconds", type=int, default=10, help="length of a throughput run")
+  parser.add_argument("--sanitized", action="store_true", help="the node is slow: ask for no steady throughput")
+  parser.add_argument("--one", help=argparse.SUPPRESS)
+  options = parser.parse_args()
+  options.program = os.path.abspath(options.program)
+  options.deployed = options.deployed and os.path.abspath(options.deployed)
+  return options
+
+
+def find_tests(options):
+  """Names FILE::FUNCTION, in the order of the files."""
+  tests = []
+  for folder in options.folders:
+    for file in sorted(Path(folder).resolve().glob("test_*.py")):
+      names = re.findall(r"^def (test_\w+)\(", file.read_text(), re.MULTILINE)
+      tests += [f"{file}::{name}" for name in names if re.search(options.filter, f"{file.stem[5:]}/{name[5:]}")]
+  return tests
+
+
+def title(options, test):
+  file, function = test.split("::")
+  return "/".join(filter(None, [options.label, Path(file).stem[5:], function[5:]]))
+
+
+def run_here(options):
+  """Runs the one test that this process was started for; returns the exit status."""
+  file, function = options.one.split("::")
+  spec = importlib.util.spec_from_file_location(Path(file).stem, file)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  with World(options) as world:
+    try:
+      getattr(module, function)(world)
+      world.finish()
+      return 0
+    except netlab.Skipped as reason:
+      print(reason)
+      return SKIPPED_STATUS
+    except Exception as error:
+      print(error if isinstance(error, netlab.Failed) else traceback.format_exc())
+      if isinstance(error, netlab.Failed):
+        print("".join(traceback.format_tb(error.__traceback__)))
+      for node in world.nodes:
+        print(node.log_tail())
+      return 1
+
+
+def run_apart(options, test):
+  """Runs one test in a process and namespaces of its own. Returns its status, output and duration."""
+  started = time.monotonic()
+  arguments = [sys.executable, str(HERE / "run.py"), *sys.argv[1:], "--one", test]
+  child = subprocess.Popen(netlab.command(arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                           errors="replace", stdin=subprocess.DEVNULL)
+  try:
+    output, _ = child.communicate(timeout=TEST_SECONDS_MAX)
+    status = child.returncode
+  except subprocess.TimeoutExpired:
+    child.kill()
+    output, status = child.communicate()[0] + f"\nended after {TEST_SECONDS_MAX} s", 1
+  return status, output, time.monotonic() - started
+
+
+def report(options, test, status, output, seconds):
+  word = {0: "ok", SKIPPED_STATUS: "skipped"}.get(status, "FAILED")
+  print(f"{word:8}{title(options, test)}  {seconds:.1f} s", flush=True)
+  if status == SKIPPED_STATUS:
+    print(f"        {output.strip()}", flush=True)
+  elif status != 0:
+    print("\n".join("    | " + line for line in output.splitlines()), flush=True)
+
+
+def count(passed, failed, skipped):
+  print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
+  return 1 if failed or passed + skipped == 0 else 0
+
+
+def main():
+  options = parse()
+  if options.one:
+    return run_here(options)
+  tests = find_tests(options)
+  reason = netlab.why_not()
+  if reason is not None:
+    print(f"{len(tests)} tests with real nodes skipped: {reason}")
+    return count(0, 0, len(tests))
+  if not os.access(options.program, os.X_OK):
+    print(f"no program at {options.program}")
+    return count(0, len(tests), 0)
+  statuses = []
+  with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+    for test, result in [(test, pool.submit(run_apart, options, test)) for test in tests]:
+      status, output, seconds = result.result()
+      report(options, test, status, output, seconds)
+      statuses.append(status)
+  passed, skipped = statuses.count(0), statuses.count(SKIPPED_STATUS)
+  return count(passed, len(statuses) - passed - skipped, skipped)
+
+
+if __name__ == "__main__":
+  sys.exit(main())

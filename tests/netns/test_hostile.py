@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Peers that say what no node says. The node lives on, and an honest peer beside them notices nothing."""
+import random
+import struct
+
+import hostile
+from hostile import HELLO, IHU, ROUTE_REQUEST, Peer
+from netlab import check
+from traffic import ping, wait_reachable
+
+# Prefixes of nobody.
+UNKNOWN = "5aa:1:2:3::"
+OTHER_UNKNOWN = "5aa:1:2:4::"
+
+
+class Scene:
+  """A node under attack with an honest peer, and a namespace to attack it from."""
+
+  def __init__(self, lab):
+    victim, honest, attacker = (lab.namespace(name) for name in ("victim", "honest", "attacker"))
+    inner, outer = lab.link(victim, honest), lab.link(victim, attacker)
+    self.target, self.attacker = outer.address[0], attacker
+    self.victim = lab.node(victim).start()
+    self.honest = lab.node(honest, peers=[inner.address[0]]).start()
+    wait_reachable(honest, self.victim.address)
+    self.next_hop = self.honest.selected_route(self.victim)["nextHop"]
+
+  def peer(self):
+    return Peer(self.attacker, self.target)
+
+  def check_unharmed(self, what):
+    check(self.victim.running(), f"{what}: the node ended, status {self.victim.process.returncode}")
+    check(ping(self.honest.namespace, self.victim.address, count=2).received == 2, f"{what}: the honest peer is cut off")
+    route = self.honest.selected_route(self.victim)
+    # The connection's identifier has its local port: the same one, never interrupted.
+    check(route is not None and route["nextHop"] == self.next_hop, f"{what}: the honest peer's connection was lost")
+
+  def check_closes(self, content, what):
+    peer = self.peer()
+    peer.send(content)
+    check(peer.wait_closed(), f"{what}: the connection stays open")
+    peer.close()
+    self.check_unharmed(what)
+
+  def check_keeps_step(self, content, what):
+    """Behind it, the node still understands a Hello on the same connection."""
+    peer = self.peer()
+    peer.send(content + hostile.hello())
+    check(peer.wait_tlv(IHU) is not None, f"{what}: no answer to a Hello behind it")
+    peer.close()
+    self.check_unharmed(what)
+
+
+def test_broken_framing_closes(lab):
+  scene = Scene(lab)
+  good = hostile.hello()
+  scene.check_closes(b"\x02" + good[1:], "version 2")
+  scene.check_closes(good + b"\x00" + good[1:], "version 0 behind a good frame")
+  scene.check_closes(b"\x01\x02" + good[2:], "type 2")
+  scene.check_closes(b"\x01\xff" + good[2:], "type 255")
+  scene.check_closes(b"GET / HTTP/1.1\r\nHost: example\r\n\r\n", "HTTP")
+  scene.check_closes(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "TLS")
+
+
+def test_garbage(lab):
+  scene = Scene(lab)
+  chance = random.Random(1)
+  for size in 1, 7, 100, 5000, 200000:
+    peer = scene.peer()
+    peer.send(chance.randbytes(size))
+    peer.read(0.3)
+    peer.close()
+  scene.check_unharmed("random bytes")
+  for kind in 0, 1:
+    for size in 100, 5000, 200000:
+      peer = scene.peer()
+      peer.send(b"".join(bytes([1, kind, 0, 0]) + chance.randbytes(200) for _ in range(size // 200 + 1)))
+      peer.read(0.3)
+      peer.close()
+  scene.check_unharmed("random bytes behind good frame headers")
+
+
+def test_cut_frames(lab):
+  scene = Scene(lab)
+  update = hostile.update(UNKNOWN, 64)
+  data = hostile.data("512::1", "513::1", bytes(100))
+  for frame in hostile.hello(), update, data:
+    for cut in 1, 3, 4, 5, 7, 8, 9, len(frame) // 2, len(frame) - 1:
+      peer = scene.peer()
+      peer.send(frame[:cut])
+      peer.close()
+  scene.check_unharmed("connections that end within a frame")
+
+
+def test_bad_control_frames_keep_step(lab):
+  scene = Scene(lab)
+  hello_fields = struct.pack(">HHH", 0x8000, 0, 2000)
+  scene.check_keeps_step(hostile.control(b"\x00" * 6, 77), "unknown TLV")
+  scene.check_keeps_step(hostile.control(b"", 77), "empty unknown TLV")
+  scene.check_keeps_step(hostile.control(bytes(255), 255), "long unknown TLV")
+  scene.check_keeps_step(bytes([1, 1, 0, 0, 0x2A, 3, 0, 0]), "empty control body")
+  scene.check_keeps_step(bytes([1, 1, 0, 0, 0x2A, 3, 0, 3, 0, 0, 0]), "padding")
+  scene.check_keeps_step(bytes([1, 1, 0, 0, 0x2A, 3, 0, 2, HELLO, 200]), "TLV longer than its body")
+  scene.check_keeps_step(bytes([1, 1, 0, 0, 0x2A, 3, 0xFF, 0xFF]) + bytes(65535), "largest body, all padding")
+  scene.check_keeps_step(hostile.control(hello_fields, HELLO, magic=0x2B), "wrong magic")
+  scene.check_keeps_step(hostile.control(hello_fields, HELLO, babel_version=2), "wrong Babel version")
+  for kind in 4, 5, 8, 9, 10:
+    short = b"".join(hostile.control(b"\x02" * length, kind) for length in (0, 1, 2, 5))
+    scene.check_keeps_step(short, f"short TLVs {kind}")
+
+
+def test_bad_prefixes(lab):
+  scene = Scene(lab)
+  ones = "5ff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+  frames = b""
+  for length in 0, 1, 7, 63, 65, 66, 67, 69, 71, 96, 127, 128:
+    frames += hostile.update(ones, length) + hostile.route_request(ones, length)
+    frames += hostile.update(ones, length, metric=10) + hostile.seqno_request(ones, length)
+  scene.check_keeps_step(frames, "bits behind the prefix length")
+  for length in 129, 200, 255:
+    scene.check_keeps_step(hostile.control(bytes([0, 2, length]) + bytes(16), ROUTE_REQUEST), f"prefix length {length}")
+  scene.check_keeps_step(hostile.route_request("192.0.2.0", 24, encoding=hostile.IPV4), "IPv4 route request")
+  scene.check_keeps_step(hostile.control(bytes([0, 9, 64]) + bytes(8), ROUTE_REQUEST), "address encoding 9")
+  scene.check_keeps_step(hostile.seqno_request(UNKNOWN, hops=0), "seqno request without hops")
+  scene.check_keeps_step(hostile.update(UNKNOWN, 64, metric=1, interval=0), "finite metric, interval 0")
+
+
+def test_route_requests_are_passed_on_with_care(lab):
+  """A generation that would wrap is not passed on, stray bits are cleared, and honest requests still travel."""
+  scene = Scene(lab)
+  watcher, attacker = scene.peer(), scene.peer()
+  for peer in watcher, attacker:
+    peer.send(hostile.hello())
+    check(peer.wait_tlv(IHU) is not None, "no answer to a Hello")
+  attacker.send(hostile.route_request("5ab:ffff::", generation=255) + hostile.route_request("5ac:ffff::", generation=15))
+  attacker.send(hostile.route_request("5ad:ffff:ffff:ffff:ffff::", 65, generation=2))
+  attacker.send(hostile.route_request(UNKNOWN, generation=3))
+  wanted = hostile.prefix_bytes(UNKNOWN, 64)
+  passed = watcher.wait_tlv(ROUTE_REQUEST, matches=lambda payload: payload[3:] == wanted)
+  check(passed is not None and passed[0] == 4, f"an honest route request arrived as {passed}")
+  requests = [payload for kind, payload in watcher.tlvs() if kind == ROUTE_REQUEST]
+  check(not any(payload[3:5] in (b"\x05\xab", b"\x05\xac") for payload in requests), f"passed on: {requests}")
+  for payload in requests:
+    if payload[3:5] == b"\x05\xad":
+      check(payload[2] == 65 and payload[11] == 0x80, f"stray bits passed on: {payload.hex()}")
+  scene.check_unharmed("route requests")
+
+
+def test_false_announcements_are_refused(lab):
+  """Nobody can announce an address whose key is not in the announcement."""
+  scene = Scene(lab)
+  attacker = scene.peer()
+  subnet = scene.honest.api("admin")["nodeSubnet"].split("/")[0]
+  for prefix in subnet, UNKNOWN:
+    attacker.send(hostile.update(prefix, 64, metric=0, seqno=100, router_id=bytes(range(40))))
+  attacker.send(hostile.update("::", 0, metric=0, router_id=bytes(range(40))))
+  attacker.send(hostile.hello())
+  check(attacker.wait_tlv(IHU) is not None, "no answer to a Hello")
+  hops = [route["nextHop"] for route in scene.victim.api("admin/routes/selected")]
+  hops += [route["nextHop"] for route in scene.victim.api("admin/routes/fallback")]
+  check(len(hops) == 1, f"more than the honest route: {hops}")
+  scene.check_unharmed("false announcements")
+
+
+def test_data_of_strangers(lab):
+  """Data frames that decrypt to nothing, lead nowhere or are empty."""
+  scene = Scene(lab)
+  attacker = scene.peer()
+  chance = random.Random(2)
+  for destination in scene.victim.address, scene.honest.address, "512::1", "::", "ff02::1", "2001:db8::1":
+    for source in "513::1", scene.honest.address, scene.victim.address, "::":
+      for length in 0, 1, 31, 32, 33, 1432, 65535:
+        attacker.send(hostile.data(source, destination, chance.randbytes(length), hop_limit=chance.randrange(256)))
+  attacker.send(hostile.hello())
+  check(attacker.wait_tlv(IHU) is not None, "no answer to a Hello")
+  scene.check_unharmed("data frames of strangers")
+
+
+def test_many_requests_keep_memory_bounded(lab):
+  """A flood of requests for prefixes that nobody has."""
+  scene = Scene(lab)
+  attacker = scene.peer()
+  before = scene.victim.rss_kib()
+  for block in range(100):
+    prefixes = (f"5aa:{block:x}:{i:x}::" for i in range(1000))
+    attacker.send(b"".join(hostile.route_request(prefix) for prefix in prefixes))
+    attacker.read(0.001)
+  scene.check_unharmed("100 000 route requests")
+  growth, limit = scene.victim.rss_kib() - before, (400 if lab.sanitized else 64) * 1024
+  check(growth < limit, f"grew by {growth} KiB")
+
+
+def test_silent_and_slow_connections(lab):
+  """Connections that say nothing, half a frame or one byte at a time hold nobody up."""
+  scene = Scene(lab)
+  silent = [scene.peer() for _ in range(20)]
+  half = scene.peer()
+  half.send(hostile.hello()[:9])
+  slow = scene.peer()
+  for byte in hostile.hello():
+    slow.send(bytes([byte]))
+    slow.read(0.02)
+  check(slow.wait_tlv(IHU) is not None, "no answer to a slow Hello")
+  scene.check_unharmed("silent connections")
+  half.send(hostile.hello()[9:])
+  check(half.wait_tlv(IHU) is not None, "no answer to a Hello in two halves")
+  for peer in silent:
+    peer.close()
+  scene.check_unharmed("silent connections closed")
+
+
+def test_peer_that_never_reads(lab):
+  """It asks and asks, and takes no answer: what waits for it stays bounded."""
+  scene = Scene(lab)
+  deaf = scene.peer()
+  deaf.socket.settimeout(0.2)
+  before = scene.victim.rss_kib()
+  for _ in range(2000):
+    if not deaf.send(hostile.hello() * 100):
+      break
+  scene.check_unharmed("a peer that never reads")
+  growth, limit = scene.victim.rss_kib() - before, (400 if lab.sanitized else 64) * 1024
+  check(growth < limit, f"grew by {growth} KiB")

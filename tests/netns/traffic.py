@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Traffic between namespaces, and what became of it."""
+import json
+import re
+import subprocess
+import time
+
+from netlab import Failed, check, wait_for
+
+
+class Pings:
+  """What a run of ping saw."""
+
+  def __init__(self, text):
+    self.text = text
+    counts = re.search(r"(\d+) packets transmitted, (\d+) received", text)
+    self.sent, self.received = (int(n) for n in counts.groups()) if counts else (0, 0)
+    self.replies = [int(n) for n in re.findall(r"bytes from .*icmp_seq=(\d+)", text)]
+    self.errors = re.findall(r"^From (\S+)(?: \S+)? icmp_seq=\d+ (.*)$", text, re.MULTILINE)
+
+
+def ping(namespace, address, count=3, size=56, interval=0.2, wait=5, hop_limit=None):
+  """Pings with `size` bytes of payload, and waits at most `wait` seconds for each answer."""
+  arguments = ["ping", "-6", "-n", "-c", str(count), "-s", str(size), "-i", str(interval), "-W", str(wait)]
+  arguments += [] if hop_limit is None else ["-t", str(hop_limit)]
+  return Pings(namespace.run([*arguments, address], ok=False).stdout)
+
+
+def wait_reachable(namespace, address, seconds=120):
+  """Pings until an answer comes."""
+  wait_for(lambda: ping(namespace, address, count=1, wait=1).received == 1, f"{namespace.name} reaches {address}",
+           seconds)
+
+
+def check_sizes(namespace, address, sizes, count=2):
+  """Every size of payload gets all of its answers."""
+  for size in sizes:
+    result = ping(namespace, address, count=count, size=size)
+    check(result.received == count, f"{namespace.name} to {address}, {size} bytes:\n{result.text}")
+
+
+def start_server(namespace, port=5201):
+  """An iperf3 server for any number of runs, one after the other."""
+  server = namespace.start(["iperf3", "-s", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+  wait_for(lambda: f":{port} " in namespace.run(["ss", "-Hltn"]).stdout, "the iperf3 server listens")
+  return server
+
+
+def iperf(namespace, address, seconds, reverse=False, udp=None, port=5201):
+  """One run of iperf3; `udp` is a bit rate. Returns iperf3's own account of it."""
+  arguments = ["iperf3", "-J", "-c", address, "-p", str(port), "-t", str(seconds)]
+  arguments += ["-R"] if reverse else []
+  # The largest datagram that fits into a packet of 1400 bytes.
+  arguments += ["-u", "-b", udp, "-l", "1352"] if udp else []
+  for attempt in range(5):
+    done = namespace.run(arguments, timeout=seconds + 120, ok=False)
+    account = json.loads(done.stdout)
+    if "busy" not in account.get("error", ""):
+      break
+    time.sleep(1)
+  if "error" in account:
+    raise Failed(f"{namespace.name}: iperf3: {account['error']}")
+  return account
+
+
+def received_bytes(account):
+  return account["end"].get("sum_received", account["end"].get("sum", {}))["bytes"]
+
+
+def bits_per_second(account):
+  end = account["end"]
+  return end.get("sum_received", end.get("sum", {}))["bits_per_second"]
+
+
+def stalled_seconds(account):
+  """Intervals in which nothing moved; a short rest at the end is none."""
+  return [i["sum"] for i in account["intervals"] if i["sum"]["bytes"] == 0 and i["sum"]["seconds"] > 0.5]
+
+
+def check_tcp(namespace, address, seconds, steady=True):
+  """TCP flows in both directions; with `steady`, without a second in which nothing moved."""
+  for reverse in False, True:
+    account = iperf(namespace, address, seconds, reverse)
+    way = "to" if not reverse else "from"
+    check(received_bytes(account) > 0, f"no TCP data {way} {address}")
+    if steady:
+      check(not stalled_seconds(account), f"TCP {way} {address} stood still: {stalled_seconds(account)}")
+
+
+def check_udp(namespace, address, seconds, bit_rate="2M"):
+  """UDP flows: most of a rate that every machine can carry arrives."""
+  account = iperf(namespace, address, seconds, udp=bit_rate)
+  total = account["end"]["sum"]
+  check(total["lost_percent"] < 50, f"UDP to {address}: {total}")
