@@ -176,7 +176,7 @@ static bool node_build(struct node *node, struct problems *problems)
 	node->address = public_key_address(&node->key);
 	if (node->resources.tun != NULL && tun_bring_up(node->resources.tun, &node->address, problems) != 0)
 		return false;
-	if (build_loop(node) && build_cores(node, monotonic_ms()) && build_lane(node) && connections_start(node) &&
+	if (build_loop(node) && build_cores(node, loop_now_ms(node->loop)) && build_lane(node) && connections_start(node) &&
 	    build_api(node))
 		return true;
 	problems_add(problems, "Out of memory or descriptors.");
@@ -230,6 +230,8 @@ int node_run(const struct node_config *config)
 		free(node);
 		return fail(&problems);
 	}
+	/* From here on only the keyring has the secret key. */
+	secret_wipe(&node->resources.secret, sizeof(node->resources.secret));
 	log_start(node);
 	add_static_peers(node);
 	loop_set_round_hooks(node->loop, on_round_end, NULL, node);
