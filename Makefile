@@ -13,6 +13,7 @@ all: build
 
 build: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
+	@ln -sf src/mycelium $(BUILD)/mycelium
 
 $(BUILD)/build.ninja:
 	@command -v meson ninja pkg-config >/dev/null || \

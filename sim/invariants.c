@@ -23,7 +23,7 @@ struct node *invariants_next_node(struct node *node, uint32_t destination)
 bool invariants_has_loop(struct node *node, uint32_t destination)
 {
 	struct node *at = node;
-	/* A walk that does not come back here may still be caught in another loop; that one was found when it was made. */
+	/* A walk that is caught in another loop ends too: that loop was found when it was made. */
 	for (size_t steps = 0; steps <= node->world->node_count; steps++) {
 		at = at->index == destination ? NULL : invariants_next_node(at, destination);
 		if (at == NULL)
@@ -31,19 +31,80 @@ bool invariants_has_loop(struct node *node, uint32_t destination)
 		if (at == node)
 			return true;
 	}
-	return true;
+	return false;
 }
 
-static void break_at_loop(struct node *node, uint32_t destination)
+static void break_at_loop(struct node *node, uint32_t destination, const char *kind)
 {
-	char text[200];
-	int len = snprintf(text, sizeof(text), "loop towards node %u:", destination);
+	char text[220];
+	int len = snprintf(text, sizeof(text), "loop %s towards node %u:", kind, destination);
 	struct node *at = node;
 	for (size_t steps = 0; at != NULL && steps < 12 && len > 0 && (size_t)len < sizeof(text); steps++) {
 		len += snprintf(text + len, sizeof(text) - (size_t)len, " %u", at->index);
 		at = invariants_next_node(at, destination);
 	}
 	world_break(node->world, node, text);
+}
+
+struct source_search {
+	struct subnet subnet;
+	struct router_id id;
+};
+
+static void note_source(void *context, const struct router_route *route)
+{
+	struct source_search *search = context;
+	if (route->selected && subnet_equal(&route->subnet, &search->subnet))
+		search->id = route->router_id;
+}
+
+/* Whether all nodes on a loop select the same start of the destination. */
+static bool loop_has_one_source(struct node *node, uint32_t destination)
+{
+	struct source_search first = {.subnet = subnet64_of(&node->world->nodes[destination]->address)};
+	struct source_search next = first;
+	router_for_each_route(node->router, note_source, &first);
+	struct node *at = node;
+	while ((at = invariants_next_node(at, destination)) != NULL && at != node) {
+		router_for_each_route(at->router, note_source, &next);
+		if (!router_id_equal(&first.id, &next.id))
+			return false;
+	}
+	return true;
+}
+
+static bool loop_links_work(struct node *node, uint32_t destination)
+{
+	struct node *at = node;
+	do {
+		if (!link_works(node_end(at, node_fib(at, destination)->peer)->link))
+			return false;
+		at = invariants_next_node(at, destination);
+	} while (at != NULL && at != node);
+	return true;
+}
+
+/* Looks at a loop across starts again. While a link of it is silent, nothing that ends the loop can get through. */
+static void check_loop_is_gone(struct world *world, void *subject, uint64_t destination)
+{
+	struct node *node = subject;
+	if (!node_is_on(node) || !invariants_has_loop(node, (uint32_t)destination))
+		return;
+	if (loop_links_work(node, (uint32_t)destination))
+		break_at_loop(node, (uint32_t)destination, "that stays, across two starts,");
+	else
+		world_at(world, world->now_ms + LOOP_ACROSS_STARTS_MAX_MS, check_loop_is_gone, node, destination);
+}
+
+static void judge_loop(struct node *node, uint32_t destination)
+{
+	struct world *world = node->world;
+	if (loop_has_one_source(node, destination)) {
+		break_at_loop(node, destination, "of one source");
+		return;
+	}
+	world->loops_across_starts++;
+	world_at(world, world->now_ms + LOOP_ACROSS_STARTS_MAX_MS, check_loop_is_gone, node, destination);
 }
 
 static void check_destination(struct node *node, uint32_t destination)
@@ -59,7 +120,7 @@ static void check_destination(struct node *node, uint32_t destination)
 	if (entry->present && waiting_count(node, target->upper64, WAITING_FOR_ROUTE) > 0)
 		world_break(world, node, "a packet waits for a destination that has a route");
 	if (invariants_has_loop(node, destination))
-		break_at_loop(node, destination);
+		judge_loop(node, destination);
 }
 
 void invariants_check(struct node *node)

@@ -5,7 +5,9 @@
  *  - the router's own invariants (router_check);
  *  - the forwarding table made of its events agrees with its table;
  *  - following next hops from a node whose route changed never leads back to it: as every graph was acyclic before, and only
- *    this node's arrow moved, a new loop must run through this node;
+ *    this node's arrow moved, a new loop must run through this node. Feasibility promises this for one source, that is one
+ *    start of a node: while two of its router ids are about, a loop across both may form, and must be gone within
+ *    LOOP_ACROSS_STARTS_MAX_MS of time in which all its links work;
  *  - no packet waits for a destination that has a route.
  */
 #ifndef MYCELIUM_SIM_INVARIANTS_H
@@ -13,6 +15,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+enum { LOOP_ACROSS_STARTS_MAX_MS = 2000 };
 
 struct node;
 struct world;

@@ -88,4 +88,7 @@ void report_print(const struct world *world, FILE *out)
 	print_sizes(world, out);
 	print_packets(world, out);
 	print_repairs(world, out);
+	if (world->loops_across_starts > 0)
+		fprintf(out, "\n%-20s %12" PRIu64 " (short, between routes of two starts of a node)\n", "loops",
+			world->loops_across_starts);
 }

@@ -52,6 +52,7 @@ struct world {
 	uint64_t digest;			/* of all bytes, with time and link, ever put on links */
 	world_observer *observer;
 	void *observer_context;
+	uint64_t loops_across_starts;		/* short loops between routes of two starts of a node */
 	bool is_broken;
 	char broken[WORLD_BROKEN_TEXT_SIZE];
 };

@@ -89,7 +89,7 @@ static inline uint8_t read_u8(struct reader *r)
 static inline uint16_t read_u16(struct reader *r)
 {
 	const uint8_t *at = read_bytes(r, 2);
-	return at != NULL ? (uint16_t)(at[0] << 8 | at[1]) : 0;
+	return (uint16_t)(at != NULL ? at[0] << 8 | at[1] : 0);
 }
 
 static inline uint32_t read_u32(struct reader *r)

@@ -100,8 +100,8 @@ static int bad_peer(struct parse *p, const char *value, const char *reason)
 	help_option_name(p->err, &cli_options[OPTION_PEERS]);
 	fprintf(p->err, "': %s\n", reason);
 	if (cli_level_by_name(&cli_root, value) != NULL)
-		fprintf(p->err, "\n  tip: --peers takes every word that follows; in front of '%s' write --peers=ENDPOINT\n",
-			value);
+		fprintf(p->err, "\n  tip: --peers takes every word that follows; in front of '%s' "
+			"write --peers=ENDPOINT\n", value);
 	else if (hint != NULL)
 		fprintf(p->err, "\n  tip: %s\n", hint);
 	return error_end(p);

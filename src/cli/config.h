@@ -2,9 +2,9 @@
 /*
  * What the node is told: command line, configuration file and defaults, merged.
  *
- * An option of the command line wins over the file, with two exceptions that old files rely on: flags are on when either
- * switches them on, and a port or API address that equals its default does not override the file. Only the node reads
- * the file, commands never do.
+ * An option of the command line wins over the file, with two exceptions that old files rely on: flags are on when
+ * either switches them on, and a port or API address that equals its default does not override the file. Only the node
+ * reads the file, commands never do.
  */
 #ifndef MYCELIUM_CLI_CONFIG_H
 #define MYCELIUM_CLI_CONFIG_H
@@ -30,8 +30,8 @@ int config_build(const struct args *args, struct config *ret, struct problems *w
 
 void config_free(struct config *config);
 
-/* $XDG_CONFIG_HOME/mycelium/mycelium.toml when that variable is an absolute path, else ~/.config/mycelium/mycelium.toml.
- * Returns a string to free(), or NULL when there is no home directory. */
+/* $XDG_CONFIG_HOME/mycelium/mycelium.toml when that variable is an absolute path, else
+ * ~/.config/mycelium/mycelium.toml. Returns a string to free(), or NULL when there is no home directory. */
 char *config_default_path(void);
 
 #endif

@@ -133,7 +133,8 @@ static void take_api_addr(struct load *load, const struct toml_entry *entry)
 	if (value_parse_socket_address(text, &load->file->api_address, error) == 0)
 		load->file->has_api_address = true;
 	else
-		refuse(load, entry->line, "api_addr: \"%.*s\": %s; write it like 127.0.0.1:8989", KEY_SHOWN_MAX, text, error);
+		refuse(load, entry->line, "api_addr: \"%.*s\": %s; write it like 127.0.0.1:8989", KEY_SHOWN_MAX, text,
+		       error);
 	free(text);
 }
 
@@ -203,7 +204,8 @@ static void warn_unknown(struct load *load, const struct toml_entry *entry)
 	for (size_t i = 0; i < sizeof(config_keys) / sizeof(config_keys[0]); i++)
 		suggest_consider(&best, entry->key, config_keys[i].name);
 	if (best.word != NULL)
-		warn(load, entry->line, "unknown key \"%.*s\", did you mean \"%s\"?", KEY_SHOWN_MAX, entry->key, best.word);
+		warn(load, entry->line, "unknown key \"%.*s\", did you mean \"%s\"?", KEY_SHOWN_MAX, entry->key,
+		     best.word);
 	else
 		warn(load, entry->line, "unknown key \"%.*s\", ignored", KEY_SHOWN_MAX, entry->key);
 }
@@ -254,7 +256,8 @@ static int report(struct problems *problems, const char *path, int error)
 	const char *cause = error == -ENOENT ? "there is no such file" :
 			    error == -EISDIR ? "it is a directory" :
 			    error == -EACCES ? "permission denied" : strerror(-error);
-	problems_add(problems, "Cannot read configuration file %s: %s. Name another one with --config-file.", path, cause);
+	problems_add(problems, "Cannot read configuration file %s: %s. Name another one with --config-file.", path,
+		     cause);
 	return error;
 }
 

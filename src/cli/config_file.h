@@ -27,9 +27,9 @@ struct config_file {
 };
 
 /*
- * Reads the file at `path`. Unknown keys, and keys of options that this version does not have, become warnings; whatever
- * is wrong becomes a problem "PATH:LINE: key: reason". Returns 0 with `ret` to be freed by config_file_free(), or
- * -EINVAL, -ENOMEM or the -errno of reading.
+ * Reads the file at `path`. Unknown keys, and keys of options that this version does not have, become warnings;
+ * whatever is wrong becomes a problem "PATH:LINE: key: reason". Returns 0 with `ret` to be freed by
+ * config_file_free(), or -EINVAL, -ENOMEM or the -errno of reading.
  */
 int config_file_load(const char *path, struct config_file *ret, struct problems *warnings, struct problems *problems);
 

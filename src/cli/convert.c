@@ -74,7 +74,8 @@ static int text_to_unsigned(const struct toml_value *value, uint64_t max, uint64
 	return 0;
 }
 
-int convert_unsigned(const struct toml_value *value, uint64_t max, uint64_t *ret, char error[static CONVERT_ERROR_SIZE])
+int convert_unsigned(const struct toml_value *value, uint64_t max, uint64_t *ret,
+		     char error[static CONVERT_ERROR_SIZE])
 {
 	int64_t number = 0;
 	switch (value->type) {

@@ -19,7 +19,8 @@ enum { CONVERT_ERROR_SIZE = 256 };
 int convert_boolean(const struct toml_value *value, bool *ret, char error[static CONVERT_ERROR_SIZE]);
 
 /* Integers, floats (rounded), booleans, decimal numbers as text and the words of convert_boolean(); 0..max. */
-int convert_unsigned(const struct toml_value *value, uint64_t max, uint64_t *ret, char error[static CONVERT_ERROR_SIZE]);
+int convert_unsigned(const struct toml_value *value, uint64_t max, uint64_t *ret,
+		     char error[static CONVERT_ERROR_SIZE]);
 
 /* Strings without zero bytes, numbers and booleans as they would be written. `ret` is allocated (-ENOMEM without
  * memory). */

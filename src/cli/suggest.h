@@ -9,8 +9,8 @@
 
 enum { SUGGEST_LEN_MAX = 64 };
 
-/* The Jaro similarity of two words, 0 (nothing in common) to 1 (equal). Words longer than SUGGEST_LEN_MAX bytes are like
- * nothing. */
+/* The Jaro similarity of two words, 0 (nothing in common) to 1 (equal). Words longer than SUGGEST_LEN_MAX bytes are
+ * like nothing. */
 double suggest_similarity(const char *a, const char *b);
 
 /* The best of several candidates so far; start with {0}. */

@@ -140,8 +140,8 @@ static struct toml_value *new_table(struct toml_reader *r, enum origin origin)
 	return table;
 }
 
-/* Puts a value into a table under a key that is not there yet. The table owns the value from here on; after an error the
- * value is freed. Returns the value, or NULL. */
+/* Puts a value into a table under a key that is not there yet. The table owns the value from here on; after an error
+ * the value is freed. Returns the value, or NULL. */
 static struct toml_value *table_add(struct toml_reader *r, struct toml_value *table, const struct toml_text *key,
 				    unsigned line, struct toml_value *value)
 {
@@ -242,7 +242,8 @@ static struct toml_value *fail_twice(struct toml_reader *r, const struct toml_te
 }
 
 /* One step down for a dotted key: a table that no header and no inline table has made. */
-static struct toml_value *step_dotted(struct toml_reader *r, struct toml_value *table, const struct key *key, unsigned i)
+static struct toml_value *step_dotted(struct toml_reader *r, struct toml_value *table, const struct key *key,
+				      unsigned i)
 {
 	struct toml_entry *entry = find_part(table, &key->parts[i]);
 	if (entry == NULL)
@@ -255,7 +256,8 @@ static struct toml_value *step_dotted(struct toml_reader *r, struct toml_value *
 }
 
 /* One step down for a header: any table that is open, and the last one of an array of tables. */
-static struct toml_value *step_header(struct toml_reader *r, struct toml_value *table, const struct key *key, unsigned i)
+static struct toml_value *step_header(struct toml_reader *r, struct toml_value *table, const struct key *key,
+				      unsigned i)
 {
 	struct toml_entry *entry = find_part(table, &key->parts[i]);
 	if (entry == NULL)

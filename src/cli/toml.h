@@ -2,8 +2,8 @@
 /*
  * A reader for TOML 1.0 into a small tree.
  *
- * The first error ends reading and is told with its line. Size and nesting are bounded, since a configuration file may be
- * anything.
+ * The first error ends reading and is told with its line. Size and nesting are bounded, since a configuration file may
+ * be anything.
  */
 #ifndef MYCELIUM_CLI_TOML_H
 #define MYCELIUM_CLI_TOML_H

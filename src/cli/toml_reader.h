@@ -41,8 +41,8 @@ char toml_take_text(struct toml_reader *r, const char *where);
 
 void toml_text_add(struct toml_reader *r, struct toml_text *text, const char *bytes, size_t len);
 
-/* A string with its quotes, of any of the four kinds; only the one-line kinds when `one_line`. Always yields memory that
- * the caller frees, unless the reader failed (then `ret` is freed already). */
+/* A string with its quotes, of any of the four kinds; only the one-line kinds when `one_line`. Always yields memory
+ * that the caller frees, unless the reader failed (then `ret` is freed already). */
 void toml_read_string(struct toml_reader *r, bool one_line, struct toml_text *ret);
 
 /* A number, boolean or date into `ret`. */

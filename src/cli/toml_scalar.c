@@ -127,8 +127,8 @@ static bool parse_prefixed_integer(const char *token, int64_t *ret)
 	return false;
 }
 
-/* Copies a decimal number into the form that strtoll() and strtod() read, checking its form on the way: no leading zeros,
- * digits on both sides of the point. */
+/* Copies a decimal number into the form that strtoll() and strtod() read, checking its form on the way: no leading
+ * zeros, digits on both sides of the point. */
 static bool copy_decimal(const char *token, char *to, bool *ret_is_float)
 {
 	static const char decimal[] = "0123456789";

@@ -20,8 +20,8 @@ size_t utf8_decode(const char *bytes, size_t len, uint32_t *ret);
 /* Encodes a Unicode scalar value. Returns the number of bytes, or 0 for a surrogate or a number above 0x10ffff. */
 size_t utf8_encode(uint32_t code, char ret[static UTF8_MAX]);
 
-/* A copy of the bytes in which whatever is not UTF-8 is replaced by U+FFFD, with a zero byte behind. Returns NULL without
- * memory; free() it. */
+/* A copy of the bytes in which whatever is not UTF-8 is replaced by U+FFFD, with a zero byte behind. Returns NULL
+ * without memory; free() it. */
 char *utf8_repair(const char *bytes, size_t len, size_t *ret_len);
 
 /* Columns that a terminal needs for a text: 0 for combining marks, 2 for East Asian wide characters and emoji. */

@@ -41,22 +41,23 @@ extern const struct aead_backend aead_gnutls;
 /* All back ends compiled in, fastest first, NULL at the end: for tests and benches. */
 extern const struct aead_backend *const aead_backends[];
 
-/* Chooses the back end for this process and self-tests it (FIPS 197 / SP 800-38D known answers). Call once before threads
- * start. Returns 0, or -ENOTSUP when none passes. */
+/* Chooses the back end for this process: the first that runs here and gives the known answers of SP 800-38D. Call once
+ * before threads start. Returns 0, or -ENOTSUP when none passes. */
 int aead_setup(void);
 
 /* The chosen back end. aead_setup() must have succeeded. */
 const struct aead_backend *aead_backend(void);
 
-/* Expands a key with the chosen back end. Returns NULL when memory is short. Free with aead_key_free() on the same thread. */
+/* Expands a key with the chosen back end. Returns NULL when memory is short. Used and freed with aead_key_free() by one
+ * thread at a time. */
 struct aead_key *aead_key_new(const struct shared_secret *secret);
 
 /* Wipes and frees; NULL is fine. */
 void aead_key_free(struct aead_key *key);
 
 /* As in struct aead_backend, with the chosen back end. */
-void aead_seal(struct aead_key *key, const uint8_t nonce[static AEAD_NONCE_SIZE], const uint8_t *in, size_t len, uint8_t *out,
-	       uint8_t tag[static AEAD_TAG_SIZE]);
+void aead_seal(struct aead_key *key, const uint8_t nonce[static AEAD_NONCE_SIZE], const uint8_t *in, size_t len,
+	       uint8_t *out, uint8_t tag[static AEAD_TAG_SIZE]);
 int aead_open(struct aead_key *key, const uint8_t nonce[static AEAD_NONCE_SIZE], const uint8_t *in, size_t len,
 	      const uint8_t tag[static AEAD_TAG_SIZE], uint8_t *out);
 

@@ -2,9 +2,9 @@
 /*
  * AES-256-GCM by intel-ipsec-mb, through its direct interface.
  *
- * The library hands out its functions in a manager, which also holds job queues that only one thread may use. The direct
- * functions use neither: their whole state is the expanded key, which they only read, and a context on the stack. So
- * three of them are kept from a manager that goes away again.
+ * The library hands out its functions in a manager, which also holds job queues that only one thread may use. The
+ * direct functions need none of that: their whole state is the expanded key, which they only read, and a context on
+ * the stack. So three of them are kept from a manager that goes away again.
  */
 #include <errno.h>
 #include <intel-ipsec-mb.h>

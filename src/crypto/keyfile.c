@@ -89,13 +89,14 @@ static int check_content(const char *path, const uint8_t *bytes, size_t len, str
 {
 	if (len < KEY_SIZE) {
 		problems_add(problems,
-			     "Key file %s has %zu byte%s, %d are needed. 'mycelium generate-keys --force' replaces it.", path,
-			     len, len == 1 ? "" : "s", KEY_SIZE);
+			     "Key file %s has %zu byte%s, %d are needed. 'mycelium generate-keys --force' replaces it.",
+			     path, len, len == 1 ? "" : "s", KEY_SIZE);
 		return -EINVAL;
 	}
 	if (is_text(bytes, len)) {
 		problems_add(problems,
-			     "Key file %s contains text, not a key of %d random bytes. Name another file with --key-file.",
+			     "Key file %s contains text, not a key of %d random bytes. "
+			     "Name another file with --key-file.",
 			     path, KEY_SIZE);
 		return -EINVAL;
 	}
@@ -105,8 +106,8 @@ static int check_content(const char *path, const uint8_t *bytes, size_t len, str
 static void warn_about(const char *path, const struct stat *status, size_t len, struct problems *warnings)
 {
 	if (len > KEY_SIZE)
-		problems_add(warnings, "Key file %s is longer than %d bytes; only the first %d are used.", path, KEY_SIZE,
-			     KEY_SIZE);
+		problems_add(warnings, "Key file %s is longer than %d bytes; only the first %d are used.", path,
+			     KEY_SIZE, KEY_SIZE);
 	if (S_ISREG(status->st_mode) && (status->st_mode & (S_IROTH | S_IWOTH)) != 0)
 		problems_add(warnings, "Key file %s is open to every user (mode %04o). 'chmod 600 %s' closes it.", path,
 			     status->st_mode & 07777, path);
@@ -293,8 +294,10 @@ static int create_directory_of(const char *path, struct problems *problems)
 		return report(problems, "write", path, -ENOMEM);
 	int result = make_directories(directory);
 	if (result < 0)
-		problems_add(problems, "Cannot create the directory %s of the key file: %s. "
-			     "Name another file with --key-file.", directory, cause_text(result));
+		problems_add(problems,
+			     "Cannot create the directory %s of the key file: %s. "
+			     "Name another file with --key-file.",
+			     directory, cause_text(result));
 	free(directory);
 	return result;
 }

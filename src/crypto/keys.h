@@ -35,7 +35,8 @@ struct shared_secret {
 	uint8_t bytes[KEY_SIZE];
 };
 
-/* Public key, two zone bytes, six random bytes drawn at process start. All 40 bytes are the identity of a route source. */
+/* Public key, two zone bytes, six random bytes drawn at process start. All 40 bytes are the identity of a route
+ * source. */
 struct router_id {
 	uint8_t bytes[ROUTER_ID_SIZE];
 };

@@ -2,9 +2,9 @@
 /*
  * Destinations: the prefixes the router knows something about.
  *
- * The index knows only the upper 64 bits, so a /64 and the longer prefixes inside it share a chain. A longer prefix has to
- * contain the address of its originator's key, hence each key adds at most 64 of them to a chain, and the longest match is
- * one short walk.
+ * The index knows only the upper 64 bits, so a /64 and the longer prefixes inside it share a chain. A longer prefix has
+ * to contain the address of its originator's key, hence each key adds at most 64 of them to a chain, and the longest
+ * match is one short walk.
  */
 #include <assert.h>
 
@@ -29,8 +29,8 @@ static uint64_t lower64(const struct ip6 *address)
 	return value;
 }
 
-static bool is_subnet(const struct router *router, const struct destination *destination, uint64_t upper, uint64_t lower,
-		      uint8_t len)
+static bool is_subnet(const struct router *router, const struct destination *destination, uint64_t upper,
+		      uint64_t lower, uint8_t len)
 {
 	if (destination->upper != upper)
 		return false;

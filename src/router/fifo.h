@@ -10,7 +10,7 @@
 struct fifo {
 	uint8_t *items;
 	uint32_t item_size;
-	uint32_t capacity;	/* a power of two, or 0 */
+	uint32_t capacity; /* a power of two, or 0 */
 	uint32_t first, count, max;
 };
 

@@ -49,8 +49,11 @@ static int add_chunk(struct index *index)
 int index_init(struct index *index, const struct pool *pool,
 	       uint64_t (*hash_of)(const struct hash_key *key, const void *record), const struct hash_key *key)
 {
-	*index = (struct index){.pool = pool, .hash_of = hash_of, .key = *key,
-				.buckets = INDEX_CHUNK_BUCKETS, .round = INDEX_CHUNK_BUCKETS};
+	*index = (struct index){.pool = pool,
+				.hash_of = hash_of,
+				.key = *key,
+				.buckets = INDEX_CHUNK_BUCKETS,
+				.round = INDEX_CHUNK_BUCKETS};
 	return add_chunk(index);
 }
 
@@ -133,5 +136,6 @@ uint32_t index_chain(const struct index *index, uint64_t hash)
 
 size_t index_bytes(const struct index *index)
 {
-	return index->chunk_count * INDEX_CHUNK_BUCKETS * sizeof(uint32_t) + index->chunk_capacity * sizeof(*index->chunks);
+	return index->chunk_count * INDEX_CHUNK_BUCKETS * sizeof(uint32_t) +
+	       index->chunk_capacity * sizeof(*index->chunks);
 }

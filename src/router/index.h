@@ -23,8 +23,8 @@ struct index {
 	struct hash_key key;
 	uint32_t **chunks;
 	uint32_t chunk_count, chunk_capacity;
-	uint32_t buckets;	/* in use */
-	uint32_t round;		/* power of two: buckets when the present round of splits began */
+	uint32_t buckets; /* in use */
+	uint32_t round;   /* power of two: buckets when the present round of splits began */
 	uint32_t count;
 };
 

@@ -13,8 +13,8 @@
  *   outgoing.c      the next TLV of a peer          event.c         what the caller is told
  *   clock.c         deadlines                       read.c, check.c looking without touching
  *
- * A destination record lives as long as it has entries, or anything holds it: a feasibility distance, a journal mark, an
- * answer due, a seqno request, an event, an interest. It EXISTS in the sense of the protocol when it has entries.
+ * A destination record lives as long as it has entries, or anything holds it: a feasibility distance, a journal mark,
+ * an answer due, a seqno request, an event, an interest. It EXISTS in the sense of the protocol when it has entries.
  *
  * All tables use 4-byte handles into pools; 0 is none.
  */
@@ -22,7 +22,7 @@
 #define MYCELIUM_ROUTER_INTERNAL_H
 
 #include "base/list.h"
-#include "router/budget.h"
+#include "base/token_bucket.h"
 #include "router/fifo.h"
 #include "router/index.h"
 #include "router/pool.h"
@@ -35,18 +35,18 @@ enum {
 	ENTRIES_MAX = 1 << 22,
 	ENTRIES_PER_PEER_MAX = DESTINATIONS_MAX / 2,
 	SOURCES_MAX = 1 << 22,
-	SOURCES_PER_DESTINATION_MAX = 64,	/* router ids change with each restart of their node only */
+	SOURCES_PER_DESTINATION_MAX = 64, /* router ids change with each restart of their node only */
 	ORIGINATORS_MAX = 1 << 22,
 	QUERIES_MAX = 65536,
-	QUERIES_RESERVED = 8192,		/* of them, for what this node itself looks for */
-	SEQNO_REQUESTS_MAX = 65536,		/* beyond: the oldest goes */
+	QUERIES_RESERVED = 8192,    /* of them, for what this node itself looks for */
+	SEQNO_REQUESTS_MAX = 65536, /* beyond: the oldest goes */
 	SEQNO_REQUESTS_PER_SOURCE_MAX = 16,
 	SEQNO_REQUESTERS_MAX = 64,
 	NOTES_MAX = 1 << 20,
 	INTERESTS_MAX = 4096,
 	ANSWERS_PER_PEER_MAX = 1024,
-	REQUESTS_PER_PEER_MAX = 1024,		/* waiting to leave, of each kind */
-	REQUESTS_PER_SECOND = 200,		/* taken from one peer, of each kind */
+	REQUESTS_PER_PEER_MAX = 1024, /* waiting to leave, of each kind */
+	REQUESTS_PER_SECOND = 200,    /* taken from one peer, of each kind */
 	REQUESTS_BURST = 1000,
 	IHUS_PER_SECOND = 10,
 	IHUS_BURST = 10,
@@ -68,52 +68,52 @@ enum {
 };
 
 enum {
-	BIG_METRIC_CHANGE = 10,		/* of a selected route, that is announced: strictly more */
-	SWITCH_GAIN = 10,		/* of the total cost, that is worth another next hop: strictly more */
+	BIG_METRIC_CHANGE = 10, /* of a selected route, that is announced: strictly more */
+	SWITCH_GAIN = 10,       /* of the total cost, that is worth another next hop: strictly more */
 	HELLO_UNICAST = 0x8000,
-	NO_NEIGHBOUR = UINT16_MAX,	/* index of the neighbour of an entry whose neighbour died */
+	NO_NEIGHBOUR = UINT16_MAX, /* index of the neighbour of an entry whose neighbour died */
 };
 
 /* ---- records ----------------------------------------------------------------------------------------------------- */
 
 enum destination_flag {
-	DESTINATION_SELECTED = 1,	/* its first entry is selected */
-	DESTINATION_UPDATE_DUE = 2,	/* stands in journals[JOURNAL_UPDATES] */
-	DESTINATION_RETRACTION_DUE = 4,	/* stands in journals[JOURNAL_RETRACTIONS] */
-	DESTINATION_EVENT = 8,		/* stands in the list of events */
-	DESTINATION_WAS_GONE = 16,	/* was without a route since the caller last heard of it */
-	DESTINATION_PUBLISHED = 32,	/* the caller believes there is a route */
-	DESTINATION_INTEREST = 64,	/* somebody waits for it in `interests` */
+	DESTINATION_SELECTED = 1,       /* its first entry is selected */
+	DESTINATION_UPDATE_DUE = 2,     /* stands in journals[JOURNAL_UPDATES] */
+	DESTINATION_RETRACTION_DUE = 4, /* stands in journals[JOURNAL_RETRACTIONS] */
+	DESTINATION_EVENT = 8,          /* stands in the list of events */
+	DESTINATION_WAS_GONE = 16,      /* was without a route since the caller last heard of it */
+	DESTINATION_PUBLISHED = 32,     /* the caller believes there is a route */
+	DESTINATION_INTEREST = 64,      /* somebody waits for it in `interests` */
 };
 
 struct destination {
-	uint32_t link;			/* chain by upper 64 bits */
-	uint32_t first;			/* entry; the selected one, then in order of arrival */
-	uint64_t upper;			/* upper 64 bits of the prefix */
-	uint32_t tail;			/* struct prefix_tail of a prefix longer than /64, 0 for a /64 */
-	uint32_t holds;			/* references that keep the record without entries */
-	uint32_t journal_place;		/* of the valid journal record, modulo 2^32 */
+	uint32_t link;          /* chain by upper 64 bits */
+	uint32_t first;         /* entry; the selected one, then in order of arrival */
+	uint64_t upper;         /* upper 64 bits of the prefix */
+	uint32_t tail;          /* struct prefix_tail of a prefix longer than /64, 0 for a /64 */
+	uint32_t holds;         /* references that keep the record without entries */
+	uint32_t journal_place; /* of the valid journal record, modulo 2^32 */
 	uint32_t next_event;
-	uint32_t refreshed;		/* tick of the last refresh by request, 0 never */
-	uint16_t announced_metric;	/* received metric behind the last triggered announcement */
-	uint8_t flags;			/* enum destination_flag */
+	uint32_t refreshed;        /* tick of the last refresh by request, 0 never */
+	uint16_t announced_metric; /* received metric behind the last triggered announcement */
+	uint8_t flags;             /* enum destination_flag */
 	uint8_t source_count;
 };
 
 struct prefix_tail {
 	uint32_t link;
 	uint8_t len;
-	uint64_t lower;			/* lower 64 bits */
+	uint64_t lower; /* lower 64 bits */
 };
 
 struct entry {
 	uint32_t destination;
-	uint32_t next;			/* of the same destination */
+	uint32_t next; /* of the same destination */
 	uint32_t neighbour_prev, neighbour_next;
 	struct wheel_node expiry;
 	uint32_t originator;
-	uint16_t neighbour;		/* index, or NO_NEIGHBOUR */
-	uint16_t metric;		/* as received */
+	uint16_t neighbour; /* index, or NO_NEIGHBOUR */
+	uint16_t metric;    /* as received */
 	uint16_t seqno;
 };
 
@@ -137,7 +137,7 @@ struct source {
 struct query {
 	uint32_t link;
 	uint32_t handle;
-	struct list node;		/* in `queries_running` or `queries_expired`, oldest first */
+	struct list node; /* in `queries_running` or `queries_expired`, oldest first */
 	uint64_t upper;
 	uint64_t deadline_ms;
 };
@@ -145,7 +145,7 @@ struct query {
 /* A peer and a time, in a chain. */
 struct peer_note {
 	uint32_t next;
-	uint32_t peer;			/* handle */
+	uint32_t peer; /* handle */
 	uint64_t at_ms;
 };
 
@@ -153,17 +153,16 @@ struct peer_note {
 struct seqno_request {
 	uint32_t link;
 	uint32_t handle;
-	struct list node;		/* by age */
+	struct list node; /* by age */
 	uint32_t destination, originator;
-	uint32_t targets, requesters;	/* chains of peer_note */
+	uint32_t targets, requesters; /* chains of peer_note */
 	uint64_t created_ms;
 	uint16_t seqno;
-	bool sent;
 };
 
 /* A peer that asked for a route when there was nothing to tell it. */
 struct interest {
-	uint32_t destination;		/* 0: served */
+	uint32_t destination; /* 0: served */
 	uint32_t peer;
 	uint64_t until_ms;
 };
@@ -173,20 +172,20 @@ struct interest {
 enum journal_kind { JOURNAL_RETRACTIONS, JOURNAL_UPDATES, JOURNAL_KINDS };
 
 enum attention {
-	PEER_IDLE,	/* nothing is due */
-	PEER_READY,	/* waits to be offered */
-	PEER_OFFERED,	/* offered, and not read to the end */
+	PEER_IDLE,    /* nothing is due */
+	PEER_READY,   /* waits to be offered */
+	PEER_OFFERED, /* offered, and not read to the end */
 };
 
 struct answer {
 	uint32_t destination;
-	uint32_t even_next_hop;		/* 1: sent although the peer is the next hop (to a seqno request) */
+	uint32_t even_next_hop; /* 1: sent although the peer is the next hop (to a seqno request) */
 };
 
 struct pending_route_request {
 	uint64_t upper;
 	uint8_t generation;
-	bool is_probe;			/* asked of its own accord, without a query */
+	bool is_probe; /* asked of its own accord, without a query */
 };
 
 struct pending_seqno_request {
@@ -196,8 +195,8 @@ struct pending_seqno_request {
 };
 
 struct neighbour {
-	struct list life_node;		/* in `alive`, or in `dead` until the caller heard of it */
-	struct list attention_node;	/* in `idle` or `ready`, alone while offered */
+	struct list life_node;      /* in `alive`, or in `dead` until the caller heard of it */
+	struct list attention_node; /* in `idle` or `ready`, alone while offered */
 	enum attention attention;
 	uint32_t handle;
 	uint16_t static_cost, smoothed_cost;
@@ -205,9 +204,9 @@ struct neighbour {
 	bool alive, sampled, hello_unanswered;
 	bool hello_due, ihu_due, own_due, dump_due;
 	uint64_t hello_sent_ms, ihu_received_ms, dump_allowed_ms;
-	struct budget ihu_budget, route_request_budget, seqno_request_budget;
+	struct token_bucket ihu_budget, route_request_budget, seqno_request_budget;
 	uint32_t first_entry, entry_count;
-	uint32_t dump_place;		/* destination handle the dump of the table goes on with */
+	uint32_t dump_place; /* destination handle the dump of the table goes on with */
 	uint64_t cursors[JOURNAL_KINDS];
 	struct fifo answers, route_requests, seqno_requests;
 };
@@ -215,8 +214,8 @@ struct neighbour {
 /* Destinations whose announcement is due, each once, in order. Every peer reads it at its own pace; the last reader to
  * reach the end empties it. */
 struct journal {
-	uint32_t *records;		/* ring of destination handles */
-	uint32_t capacity;		/* a power of two, or 0 */
+	uint32_t *records; /* ring of destination handles */
+	uint32_t capacity; /* a power of two, or 0 */
 	uint64_t first, end;
 	uint32_t readers_behind;
 };
@@ -235,13 +234,13 @@ struct router {
 	struct pool destinations, tails, entries, originators, sources, queries, notes, seqno_requests;
 	struct index destination_index, originator_index, source_index, query_index, seqno_request_index;
 	struct wheel entry_wheel, source_wheel;
-	uint32_t existing;		/* destinations with entries */
+	uint32_t existing; /* destinations with entries */
 
 	struct list queries_running, queries_expired, seqno_requests_by_age;
-	struct budget forward_budget, key_budget, send_budget;
+	struct token_bucket forward_budget, key_budget, send_budget;
 	struct fifo interests;
 
-	struct neighbour **neighbours;	/* by index */
+	struct neighbour **neighbours; /* by index */
 	uint16_t *generations;
 	uint32_t neighbour_slots, neighbour_capacity, neighbour_count;
 	struct fifo free_indexes;
@@ -411,13 +410,13 @@ void seqno_request_handle(struct router *router, struct neighbour *from, const s
 /* Asks one neighbour, or all that announced the destination (NULL), for a source's next seqno. */
 void seqno_ask(struct router *router, uint32_t destination, uint32_t originator, struct neighbour *neighbour);
 
-/* Whether somebody waits for a seqno of this source that `present` does not satisfy; `ret_wanted` is then the oldest such
- * seqno. */
+/* Whether somebody waits for a seqno of this source that `present` does not satisfy; `ret_wanted` is then the oldest
+ * such seqno. */
 bool seqno_wanted(const struct router *router, uint32_t destination, uint32_t originator, uint16_t present,
 		  uint16_t *ret_wanted);
 
-/* The selected route of a destination may satisfy requests: it becomes due to the requesters, unless `all_told` says that
- * it goes to everybody anyway. Returns whether there was any. */
+/* The selected route of a destination may satisfy requests: it becomes due to the requesters, unless `all_told` says
+ * that it goes to everybody anyway. Returns whether there was any. */
 bool seqno_serve(struct router *router, uint32_t destination, bool all_told);
 
 void seqno_requests_expire(struct router *router, uint64_t at_ms);
@@ -453,8 +452,8 @@ void route_request_handle(struct router *router, struct neighbour *from, const s
 /* A peer asked for a destination when there was nothing to tell it. */
 void interest_add(struct router *router, uint32_t destination, uint32_t peer);
 
-/* The selected route of a destination changed: it becomes due to the peers that asked in vain, unless `all_told` says that
- * it goes to everybody anyway. */
+/* The selected route of a destination changed: it becomes due to the peers that asked in vain, unless `all_told` says
+ * that it goes to everybody anyway. */
 void interests_serve(struct router *router, uint32_t destination, bool all_told);
 void interests_expire(struct router *router, uint64_t at_ms);
 uint64_t interests_next_ms(const struct router *router);
@@ -517,7 +516,8 @@ void neighbour_free(struct router *router, struct neighbour *neighbour);
 
 /* ---- outgoing.c -------------------------------------------------------------------------------------------------- */
 
-void outgoing_route_request(struct router *router, struct neighbour *to, uint64_t upper, uint8_t generation, bool is_probe);
+void outgoing_route_request(struct router *router, struct neighbour *to, uint64_t upper, uint8_t generation,
+			    bool is_probe);
 void outgoing_seqno_request(struct router *router, struct neighbour *to, const struct pending_seqno_request *request);
 void outgoing_clear(struct router *router, struct neighbour *neighbour);
 

@@ -18,8 +18,8 @@ void loss_reselect(struct router *router, uint32_t destination)
 	}
 }
 
-/* Removes what is not selected. What is selected has to wait until the unselected entries of all dead neighbours are gone,
- * so that none of them is chosen in its place. */
+/* Removes what is not selected. What is selected has to wait until the unselected entries of all dead neighbours are
+ * gone, so that none of them is chosen in its place. */
 static void remove_unselected(struct router *router, struct neighbour *neighbour)
 {
 	uint32_t next;

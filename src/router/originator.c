@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Router ids, each stored once with the address its key stands for: the hash behind an address is computed once, not with
- * each Update. */
+/* Router ids, each stored once with the address its key stands for: the hash behind an address is computed once, not
+ * with each Update. */
 #include <assert.h>
 
 #include "router/internal.h"

@@ -67,5 +67,6 @@ void pool_put(struct pool *pool, uint32_t handle)
 
 size_t pool_bytes(const struct pool *pool)
 {
-	return pool->chunk_count * POOL_CHUNK_RECORDS * pool->record_size + pool->chunk_capacity * sizeof(*pool->chunks);
+	return pool->chunk_count * POOL_CHUNK_RECORDS * pool->record_size +
+	       pool->chunk_capacity * sizeof(*pool->chunks);
 }

@@ -17,7 +17,7 @@ struct pool {
 	uint8_t **chunks;
 	size_t record_size;
 	uint32_t chunk_count, chunk_capacity;
-	uint32_t fresh;		/* lowest handle never taken */
+	uint32_t fresh; /* lowest handle never taken */
 	uint32_t first_free;
 	uint32_t count, max;
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Seqno requests: asking a source for a newer seqno when what is left of its routes is unfeasible, passing such questions
- * on, and answering them (docs/protocol/routing.md, "Seqno requests").
+ * Seqno requests: asking a source for a newer seqno when what is left of its routes is unfeasible, passing such
+ * questions on, and answering them (docs/protocol/routing.md, "Seqno requests").
  *
  * One record for each (destination, originator, seqno) remembers whom we asked and who asked us. The index knows source
  * keys only, so all seqnos of one source stand in one short chain.
@@ -91,7 +91,8 @@ static void free_request(struct router *router, struct seqno_request *request)
 	destination_unhold(router, destination);
 }
 
-static struct seqno_request *find_or_make(struct router *router, uint32_t destination, uint32_t originator, uint16_t seqno)
+static struct seqno_request *find_or_make(struct router *router, uint32_t destination, uint32_t originator,
+					  uint16_t seqno)
 {
 	unsigned count = 0;
 	for (uint32_t handle = first_of_source(router, destination, originator); handle != 0; count++) {
@@ -108,8 +109,11 @@ static struct seqno_request *find_or_make(struct router *router, uint32_t destin
 		return NULL;
 	}
 	struct seqno_request *request = seqno_request_at(router, handle);
-	*request = (struct seqno_request){.handle = handle, .destination = destination, .originator = originator,
-					  .created_ms = router->now_ms, .seqno = seqno};
+	*request = (struct seqno_request){.handle = handle,
+					  .destination = destination,
+					  .originator = originator,
+					  .created_ms = router->now_ms,
+					  .seqno = seqno};
 	destination_hold(router, destination);
 	originator_retain(router, originator);
 	index_add(&router->seqno_request_index, handle);
@@ -122,10 +126,20 @@ static void send_to(struct router *router, struct seqno_request *request, struct
 {
 	if (!note_peer(router, &request->targets, to->handle, ROUTER_PEERS_MAX))
 		return;
-	request->sent = true;
-	struct pending_seqno_request pending = {.destination = request->destination, .originator = request->originator,
-						.seqno = request->seqno, .hop_count = hop_count};
+	struct pending_seqno_request pending = {.destination = request->destination,
+						.originator = request->originator,
+						.seqno = request->seqno,
+						.hop_count = hop_count};
 	outgoing_seqno_request(router, to, &pending);
+}
+
+/* Whether an answer may still come from somebody this request was sent to. */
+static bool is_pending(const struct router *router, const struct seqno_request *request)
+{
+	uint32_t chain = request->targets;
+	while (chain != 0 && neighbour_find(router, note_at(router, chain)->peer) == NULL)
+		chain = note_at(router, chain)->next;
+	return chain != 0;
 }
 
 static bool was_asked_lately(const struct router *router, const struct seqno_request *request, uint32_t peer)
@@ -231,8 +245,8 @@ void seqno_bump_late(struct router *router, uint64_t at_ms)
 	bump(router);
 }
 
-/* A request for a prefix of our own. One that asks for nothing newer, or for an earlier life of this node, is answered too:
- * its sender lacks the present state. */
+/* A request for a prefix of our own. One that asks for nothing newer, or for an earlier life of this node, is answered
+ * too: its sender lacks the present state. */
 static void handle_own(struct router *router, struct neighbour *from, const struct tlv_seqno_request *request)
 {
 	if (!router_id_equal(&request->router_id, &router->id) || !seqno_newer(request->seqno, router->seqno)) {
@@ -279,7 +293,8 @@ static struct neighbour *choose_target(const struct router *router, const struct
 static void pass_on(struct router *router, struct neighbour *from, struct seqno_request *request, uint8_t hop_count)
 {
 	note_peer(router, &request->requesters, from->handle, SEQNO_REQUESTERS_MAX);
-	if (request->sent) { /* 1: asked already, by us or for somebody else; the sender will be served with the answer */
+	if (is_pending(router, request)) { /* 1: asked already, by us or for somebody else; the sender will be served
+					      with the answer */
 		router->counters.seqno_unhandled++;
 		return;
 	}
@@ -303,7 +318,7 @@ void seqno_request_handle(struct router *router, struct neighbour *from, const s
 		router->counters.tlv_discarded++;
 		return;
 	}
-	if (!budget_take(&from->seqno_request_budget, router->now_ms)) {
+	if (!token_bucket_take(&from->seqno_request_budget, REQUESTS_PER_SECOND, REQUESTS_BURST, router->now_ms)) {
 		router->counters.dropped_over_budget++;
 		return;
 	}
@@ -339,7 +354,8 @@ static struct seqno_request *oldest(const struct router *router)
 
 uint64_t seqno_requests_next_ms(const struct router *router)
 {
-	return list_empty(&router->seqno_requests_by_age) ? UINT64_MAX : oldest(router)->created_ms + SEQNO_REQUEST_LIFE_MS;
+	return list_empty(&router->seqno_requests_by_age) ? UINT64_MAX
+							  : oldest(router)->created_ms + SEQNO_REQUEST_LIFE_MS;
 }
 
 void seqno_requests_expire(struct router *router, uint64_t at_ms)

@@ -2,8 +2,8 @@
 /*
  * The source table: for each (destination, originator) the best that was ever announced, the feasibility distance.
  *
- * Only finite announcements of other nodes' routes are noted. A retraction carries our own router id, and the own subnet is
- * never accepted from anyone, so their distances would not be looked at.
+ * Only finite announcements of other nodes' routes are noted. A retraction carries our own router id, and the own
+ * subnet is never accepted from anyone, so their distances would not be looked at.
  */
 #include "router/internal.h"
 

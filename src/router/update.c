@@ -10,7 +10,7 @@
 
 struct reception {
 	struct neighbour *from;
-	uint32_t destination;		/* 0 when the prefix has no record */
+	uint32_t destination; /* 0 when the prefix has no record */
 	uint32_t originator;
 	uint16_t metric, seqno;
 	uint64_t lifetime_ms;
@@ -19,7 +19,7 @@ struct reception {
 
 /* The selected route before the Update. */
 struct previous {
-	uint32_t entry;			/* 0: none */
+	uint32_t entry; /* 0: none */
 	uint32_t originator;
 };
 
@@ -47,8 +47,10 @@ static bool is_big_change(uint16_t a, uint16_t b)
 	return (a > b ? a - b : b - a) > BIG_METRIC_CHANGE;
 }
 
-/* 10. Whether everybody has to hear of the selection. Compared with what was last announced, so that small steps add up. */
-static bool is_worth_announcing(const struct router *router, uint32_t destination, const struct previous *old, uint32_t best)
+/* 10. Whether everybody has to hear of the selection. Compared with what was last announced, so that small steps add
+ * up. */
+static bool is_worth_announcing(const struct router *router, uint32_t destination, const struct previous *old,
+				uint32_t best)
 {
 	if (old->entry == 0 || best == 0)
 		return old->entry != best;
@@ -147,8 +149,8 @@ static void new_entry(struct router *router, const struct reception *update)
 
 static void receive_route(struct router *router, struct reception *update, const struct subnet *subnet)
 {
-	update->feasible = update->destination == 0 ||
-			   source_feasible(router, update->destination, update->originator, update->metric, update->seqno);
+	update->feasible = update->destination == 0 || source_feasible(router, update->destination, update->originator,
+								       update->metric, update->seqno);
 	bool exists = update->destination != 0 && destination_at(router, update->destination)->first != 0;
 	uint32_t handle = exists ? entry_find(router, update->destination, update->from) : 0;
 	if (handle != 0) {
@@ -190,8 +192,11 @@ void update_handle(struct router *router, struct neighbour *from, const struct t
 	if (!subnet_contains(&subnet, &originator_at(router, originator)->address)) { /* 1 */
 		router->counters.updates_denied++;
 	} else if (!subnet_covers(&router->own, &subnet)) { /* 2 */
-		struct reception reception = {.from = from, .destination = destination, .originator = originator,
-					      .metric = update->metric, .seqno = update->seqno,
+		struct reception reception = {.from = from,
+					      .destination = destination,
+					      .originator = originator,
+					      .metric = update->metric,
+					      .seqno = update->seqno,
 					      .lifetime_ms = lifetime_ms(update->interval_cs)};
 		receive_route(router, &reception, &subnet);
 	}

@@ -6,8 +6,8 @@
  *   fine    256 buckets of one tick          coarse  256 buckets of 256 ticks, emptied into the fine ones when
  *           [ ][ ][x][ ] ... [x]                     their time begins
  *
- * A tick is WHEEL_TICK_MS. Deadlines are rounded up to a tick by the caller, so nothing fires early and nothing more than
- * one tick late.
+ * A tick is WHEEL_TICK_MS. Deadlines are rounded up to a tick by the caller, so nothing fires early and nothing more
+ * than one tick late.
  */
 #ifndef MYCELIUM_ROUTER_WHEEL_H
 #define MYCELIUM_ROUTER_WHEEL_H
@@ -31,7 +31,7 @@ struct wheel_node {
 struct wheel {
 	const struct pool *pool;
 	size_t node_offset;
-	uint32_t now;		/* the tick reached */
+	uint32_t now; /* the tick reached */
 	uint32_t count;
 	uint64_t filled[2][WHEEL_BUCKETS / 64];
 	uint32_t heads[2][WHEEL_BUCKETS];
@@ -46,8 +46,8 @@ void wheel_arm(struct wheel *wheel, uint32_t handle, uint32_t at);
 /* Nothing happens when it is not armed. */
 void wheel_disarm(struct wheel *wheel, uint32_t handle);
 
-/* Disarms and returns the next record due up to the tick `until`, or 0. The order within a tick is fixed by the order of
- * arming. */
+/* Disarms and returns the next record due up to the tick `until`, or 0. The order within a tick is fixed by the order
+ * of arming. */
 uint32_t wheel_pop(struct wheel *wheel, uint32_t until);
 
 /* A tick not later than the earliest deadline and later than the present, or WHEEL_NEVER. */

@@ -5,7 +5,7 @@
     tests/netns/run.py --program build/mycelium [--label NAME] [--filter TEXT] [--jobs N] FOLDER...
 
 Each test runs in namespaces of its own (netlab.py), several at a time, as most of them wait most of the time. The last line
-counts them. With --deployed PROGRAM, tests that need a deployed node have one; else they are skipped.
+counts them (or goes to the file of --tally, as three numbers). With --deployed PROGRAM, tests that need a deployed node have one; else they are skipped.
 """
 import argparse
 import concurrent.futures
@@ -69,6 +69,7 @@ def parse():
   parser.add_argument("--jobs", type=int, default=3, help="tests at the same time")
   parser.add_argument("--seconds", type=int, default=10, help="length of a throughput run")
   parser.add_argument("--sanitized", action="store_true", help="the node is slow: ask for no steady throughput")
+  parser.add_argument("--tally", help="write PASSED FAILED SKIPPED to this file instead of printing the count")
   parser.add_argument("--one", help=argparse.SUPPRESS)
   options = parser.parse_args()
   options.program = os.path.abspath(options.program)
@@ -138,8 +139,11 @@ def report(options, test, status, output, seconds):
     print("\n".join("    | " + line for line in output.splitlines()), flush=True)
 
 
-def count(passed, failed, skipped):
-  print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
+def count(options, passed, failed, skipped):
+  if options.tally:
+    Path(options.tally).write_text(f"{passed} {failed} {skipped}\n")
+  else:
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
   return 1 if failed or passed + skipped == 0 else 0
 
 
@@ -151,10 +155,10 @@ def main():
   reason = netlab.why_not()
   if reason is not None:
     print(f"{len(tests)} tests with real nodes skipped: {reason}")
-    return count(0, 0, len(tests))
+    return count(options, 0, 0, len(tests))
   if not os.access(options.program, os.X_OK):
     print(f"no program at {options.program}")
-    return count(0, len(tests), 0)
+    return count(options, 0, len(tests), 0)
   statuses = []
   with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
     for test, result in [(test, pool.submit(run_apart, options, test)) for test in tests]:
@@ -162,7 +166,7 @@ def main():
       report(options, test, status, output, seconds)
       statuses.append(status)
   passed, skipped = statuses.count(0), statuses.count(SKIPPED_STATUS)
-  return count(passed, len(statuses) - passed - skipped, skipped)
+  return count(options, passed, len(statuses) - passed - skipped, skipped)
 
 
 if __name__ == "__main__":

@@ -43,8 +43,8 @@ static void restart_node(uint64_t seed)
 	topology_start(world);
 	/* Announcement or search, not longer than five times through the network. */
 	run_whole(world, 5 * topology_diameter(world) * LINK_DELAY_MAX_MS);
-	assert_int_equal(to->mark_ms == FLOW_NO_MARK, 1);
-	assert_int_equal(from->mark_ms == FLOW_NO_MARK, 1);
+	assert_true(to->mark_ms == FLOW_NO_MARK);
+	assert_true(from->mark_ms == FLOW_NO_MARK);
 	flow_stop(to);
 	flow_stop(from);
 	run_whole(world, STALE_MAX_MS);

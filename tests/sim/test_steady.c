@@ -20,7 +20,7 @@ static void test_traffic_outlives_route_expiry(void **state)
 	flow_stop(there);
 	flow_stop(back);
 	run_whole(world, 1000);
-	assert_int_equal(there->sent, 2 * 3 * 3600);
+	assert_in_range(there->sent, 2 * 3 * 3600, 2 * 3 * 3600 + 1);
 	assert_int_equal(there->delivered, there->sent);
 	assert_int_equal(back->delivered, back->sent);
 	for (size_t i = 0; i < world->traffic.packet_count; i++)
@@ -41,7 +41,7 @@ static struct sent sent_by(const struct link_end *end)
 	return sent;
 }
 
-/* What one direction of a link may carry while nothing happens. */
+/* What one direction of a link may carry while nothing happens; one more of each for a new peer. */
 static void assert_idle(const struct link_end *end, const struct sent *before, uint64_t span_ms)
 {
 	uint64_t hellos = span_ms / HELLO_INTERVAL_MS + 1, updates = span_ms / UPDATE_INTERVAL_MS + 1;
@@ -78,9 +78,8 @@ static void test_idle_pair_is_quiet_for_hours(void **state)
 	struct link *link = add_link(world, 0, 1, 10, 10);
 	const struct sent nothing = {{0}};
 	run_whole(world, 3 * HOUR_MS);
-	/* From the very start: one Hello, IHU and Update more, for the new peer. */
 	for (unsigned side = 0; side < 2; side++)
-		assert_idle(&link->ends[side], &nothing, 3 * HOUR_MS + UPDATE_INTERVAL_MS);
+		assert_idle(&link->ends[side], &nothing, 3 * HOUR_MS);
 	finish_whole(world);
 }
 

@@ -8,8 +8,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,9 +24,10 @@ enum { PATH_SIZE = 256, NOBODY = 65534, NO_SUCH_USER = 54321 };
 static char folder[] = "/tmp/mycelium-keyfile-XXXXXX";
 static struct problems warnings, problems;
 
+/* Valid until the next call of this thread. */
 static const char *path_of(const char *name)
 {
-	static char path[PATH_SIZE];
+	static _Thread_local char path[PATH_SIZE];
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	return path;
 }
@@ -368,6 +371,78 @@ static void permission_denied_is_told(void **state)
 	assert_int_equal(chmod(path_of("locked"), 0700), 0);
 }
 
+static void failed_write_leaves_nothing(void **state)
+{
+	(void)state;
+	struct secret_key old = test_key(1);
+	write_file("key", old.bytes, KEY_SIZE, 0600);
+	struct rlimit limit, half;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	half = limit;
+	half.rlim_cur = KEY_SIZE / 2;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &half), 0);
+	int replacing = save(path_of("key"), test_key(2), true, false);
+	int creating = save(path_of("other"), test_key(2), false, false);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(replacing, -ENOSPC);
+	assert_int_equal(creating, -ENOSPC);
+	assert_problem("Cannot write key file @: no space is left. Name another file with --key-file.",
+		       path_of("other"));
+	assert_file(path_of("key"), old.bytes, KEY_SIZE);
+	assert_int_equal(files_in_folder(), 1);
+}
+
+struct racer {
+	pthread_barrier_t *start;
+	struct secret_key key;
+	int result;
+};
+
+static void *race(void *context)
+{
+	struct racer *racer = context;
+	pthread_barrier_wait(racer->start);
+	racer->result = keyfile_save(path_of("raced"), &racer->key, false, false, NULL);
+	return NULL;
+}
+
+static void race_once(void)
+{
+	enum { RACERS = 4 };
+	pthread_barrier_t start;
+	pthread_t threads[RACERS];
+	struct racer racers[RACERS];
+	int winner = -1;
+	assert_int_equal(pthread_barrier_init(&start, NULL, RACERS), 0);
+	for (int i = 0; i < RACERS; i++) {
+		racers[i] = (struct racer){.start = &start, .key = test_key((uint8_t)i)};
+		assert_int_equal(pthread_create(&threads[i], NULL, race, &racers[i]), 0);
+	}
+	for (int i = 0; i < RACERS; i++) {
+		pthread_join(threads[i], NULL);
+		if (racers[i].result != 0) {
+			assert_int_equal(racers[i].result, -EEXIST);
+			continue;
+		}
+		assert_int_equal(winner, -1);
+		winner = i;
+	}
+	assert_true(winner >= 0);
+	assert_file(path_of("raced"), racers[winner].key.bytes, KEY_SIZE);
+	assert_int_equal(files_in_folder(), 1);
+	pthread_barrier_destroy(&start);
+}
+
+/* Of several that create the file at once, one wins and the others know that they did not. */
+static void only_one_creates(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 20; round++) {
+		race_once();
+		assert_int_equal(unlink(path_of("raced")), 0);
+	}
+}
+
 static void missing_directory(void **state)
 {
 	(void)state;
@@ -415,16 +490,19 @@ static void problems_may_be_null(void **state)
 	assert_int_equal(keyfile_save(path, &key, false, false, NULL), -EEXIST);
 }
 
-static void assert_default_path(const char *data, const char *home, const char *expected)
+static char *default_path_with(const char *data, const char *home)
 {
 	data != NULL ? setenv("XDG_DATA_HOME", data, 1) : unsetenv("XDG_DATA_HOME");
 	home != NULL ? setenv("HOME", home, 1) : unsetenv("HOME");
 	char *path = keyfile_default_path();
 	assert_non_null(path);
-	if (expected != NULL)
-		assert_string_equal(path, expected);
-	else
-		assert_non_null(strstr(path, "/mycelium/priv_key.bin"));
+	return path;
+}
+
+static void assert_default_path(const char *data, const char *home, const char *expected)
+{
+	char *path = default_path_with(data, home);
+	assert_string_equal(path, expected);
 	free(path);
 }
 
@@ -437,8 +515,10 @@ static void default_path(void **state)
 	assert_default_path("", "/home/x", "/home/x/.local/share/mycelium/priv_key.bin");
 	assert_default_path(NULL, "/home/x", "/home/x/.local/share/mycelium/priv_key.bin");
 	/* From the user database, whatever it says. */
-	assert_default_path(NULL, NULL, NULL);
-	assert_default_path(NULL, "", NULL);
+	char *path = default_path_with(NULL, NULL);
+	assert_non_null(strstr(path, "/mycelium/priv_key.bin"));
+	assert_default_path(NULL, "", path);
+	free(path);
 }
 
 static void ask_without_home(void)
@@ -487,6 +567,8 @@ int main(void)
 		in_folder(directory_is_named_as_such),
 		in_folder(file_used_as_directory),
 		in_folder(permission_denied_is_told),
+		in_folder(failed_write_leaves_nothing),
+		in_folder(only_one_creates),
 		in_folder(missing_directory),
 		in_folder(relative_paths),
 		in_folder(problems_may_be_null),

@@ -104,9 +104,9 @@ static void *draw_many(void *context)
 	struct nonce_sequence sequence;
 	nonce_sequence_init(&sequence, 0);
 	for (int i = 0; i < PER_THREAD; i++) {
-		/* Ten minutes pass twenty times. */
-		if (i % (PER_THREAD / 200) == 0)
-			nonce_sequence_refresh(&sequence, (uint64_t)i / (PER_THREAD / 200) * MINUTE_MS);
+		/* Ten minutes pass four times. */
+		if (i % (PER_THREAD / 40) == 0)
+			nonce_sequence_refresh(&sequence, (uint64_t)i / (PER_THREAD / 40) * MINUTE_MS);
 		nonces[i] = next(&sequence);
 	}
 	return NULL;

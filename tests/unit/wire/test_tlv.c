@@ -28,7 +28,7 @@ static void body_add(struct body *body, const char *hex)
 /* Adds a TLV whose payload is three pieces of hex text. */
 static void body_add_tlv(struct body *body, enum tlv_type type, const char *a, const char *b, const char *c)
 {
-	char header[8];
+	char header[32];
 	snprintf(header, sizeof(header), "%02x%02zx", (unsigned)type, (strlen(a) + strlen(b) + strlen(c)) / 2);
 	body_add(body, header);
 	body_add(body, a);

@@ -194,7 +194,8 @@ static inline struct nonce_sequence nonces_from(const uint8_t nonce[static AEAD_
 
 /* Seals `plaintext` (user header and payload) with a chosen nonce and returns the frame. */
 static inline struct blob seal_frame(struct blob plaintext, const struct ip6 *source, const struct ip6 *destination,
-				     uint8_t hop_limit, struct aead_key *key, const uint8_t nonce[static AEAD_NONCE_SIZE])
+				     uint8_t hop_limit, struct aead_key *key,
+				     const uint8_t nonce[static AEAD_NONCE_SIZE])
 {
 	size_t len = plaintext.len - USER_HEADER_SIZE;
 	uint8_t *buffer = malloc(SEAL_HEADROOM + len + SEAL_TAILROOM);

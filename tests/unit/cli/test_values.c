@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+
+#include "cli/values.h"
+
+static void assert_number(const char *text, uint64_t max, uint64_t expected)
+{
+	char error[VALUE_ERROR_SIZE] = "";
+	uint64_t number = 999;
+	assert_int_equal(value_parse_unsigned(text, max, &number, error), 0);
+	assert_int_equal(number, expected);
+}
+
+static void assert_no_number(const char *text, uint64_t max, const char *reason)
+{
+	char error[VALUE_ERROR_SIZE] = "";
+	uint64_t number = 999;
+	assert_int_equal(value_parse_unsigned(text, max, &number, error), -EINVAL);
+	assert_string_equal(error, reason);
+	assert_int_equal(number, 999);
+}
+
+static void test_numbers(void **state)
+{
+	(void)state;
+	assert_number("0", UINT16_MAX, 0);
+	assert_number("65535", UINT16_MAX, 65535);
+	assert_number("+00080", UINT16_MAX, 80);
+	assert_number("-0", UINT16_MAX, 0);
+	assert_number("4294967295", UINT32_MAX, 4294967295);
+	assert_no_number("65536", UINT16_MAX, "65536 is not in 0..=65535");
+	assert_no_number("70000", UINT16_MAX, "70000 is not in 0..=65535");
+	assert_no_number("-1", UINT16_MAX, "-1 is not in 0..=65535");
+	assert_no_number("4294967296", UINT32_MAX, "4294967296 is not in 0..=4294967295");
+	assert_no_number("9223372036854775807", UINT16_MAX, "9223372036854775807 is not in 0..=65535");
+	assert_no_number("9223372036854775808", UINT16_MAX, "number too large to fit in target type");
+	assert_no_number("-99999999999999999999", UINT16_MAX, "number too small to fit in target type");
+	assert_no_number("", UINT16_MAX, "cannot parse integer from empty string");
+	assert_no_number("x", UINT16_MAX, "invalid digit found in string");
+	assert_no_number("-", UINT16_MAX, "invalid digit found in string");
+	assert_no_number("1 ", UINT16_MAX, "invalid digit found in string");
+	assert_no_number("0x10", UINT16_MAX, "invalid digit found in string");
+}
+
+static void test_log_formats(void **state)
+{
+	(void)state;
+	char error[VALUE_ERROR_SIZE] = "";
+	enum log_format format = LOG_FORMAT_COMPACT;
+	assert_int_equal(value_parse_log_format("logfmt", &format, error), 0);
+	assert_int_equal(format, LOG_FORMAT_LOGFMT);
+	assert_int_equal(value_parse_log_format("plain", &format, error), 0);
+	assert_int_equal(format, LOG_FORMAT_PLAIN);
+	assert_int_equal(value_parse_log_format("compact", &format, error), 0);
+	assert_int_equal(format, LOG_FORMAT_COMPACT);
+	assert_int_equal(value_parse_log_format("Plain", &format, error), -EINVAL);
+	assert_string_equal(error, "invalid logging format");
+}
+
+static void test_interface_names(void **state)
+{
+	(void)state;
+	char error[VALUE_ERROR_SIZE] = "";
+	assert_int_equal(value_check_tun_name("mycelium", error), 0);
+	assert_int_equal(value_check_tun_name("abcdefghijklmno", error), 0);
+	assert_int_equal(value_check_tun_name("abcdefghijklmnop", error), -EINVAL);
+	assert_string_equal(error, "interface names have at most 15 characters, this one has 16");
+	assert_int_equal(value_check_tun_name("", error), -EINVAL);
+	assert_int_equal(value_check_tun_name("a/b", error), -EINVAL);
+	assert_int_equal(value_check_tun_name("a b", error), -EINVAL);
+	assert_int_equal(value_check_tun_name("..", error), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_log_formats),
+		cmocka_unit_test(test_interface_names),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

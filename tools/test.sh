@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# All tests: tools/test.sh [STEP...], steps: gcc clang thread release nodes interop (default: all of them)
+#
+#   gcc      unit tests, vectors, fuzz corpora, simulation and source layout: gcc, address + undefined sanitizers
+#   clang    the same without simulation and layout, which the compiler does not change: clang, same sanitizers
+#   thread   what runs in several threads, and a line of real nodes: thread sanitizer
+#   release  unit tests as users get them: optimized, hardened, linked as a whole
+#   nodes    real nodes in network namespaces: all tests under the address sanitizer, throughput as users get it
+#   interop  real nodes beside deployed ones; needs MYCELIUM_REFERENCE, the path of such a program
+#
+# Ends with one line "N passed, N failed[, N skipped]"; the exit status is 0 when nothing failed.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+passed=0 failed=0 skipped=0
+tally=$(mktemp)
+trap 'rm -f "$tally"' EXIT
+
+# Address space layout that is random in too many bits breaks older sanitizer run times.
+fixed_layout=
+if setarch -R true 2>/dev/null; then
+	fixed_layout="setarch -R"
+fi
+as_root=
+if [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then
+	as_root="sudo -n --preserve-env=ASAN_OPTIONS,UBSAN_OPTIONS,TSAN_OPTIONS"
+fi
+export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1:suppressions=$PWD/tests/tsan.supp
+
+# add PASSED FAILED SKIPPED
+add() {
+	passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
+# build FOLDER COMPILER OPTION...: returns false, and counts it, when it does not build
+build() {
+	local folder=$1 compiler=$2
+	shift 2
+	echo "== build $folder"
+	if { [ -e "$folder/build.ninja" ] || CC=$compiler meson setup "$folder" "$@"; } >"$tally" 2>&1 &&
+		ninja -C "$folder" --quiet >"$tally" 2>&1; then
+		return 0
+	fi
+	cat "$tally"
+	echo "FAILED  build $folder"
+	add 0 1 0
+	return 1
+}
+
+# unit FOLDER ARGUMENT...: meson test in a folder that was built
+unit() {
+	local folder=$1
+	shift
+	echo "== tests of $folder"
+	$fixed_layout meson test -C "$folder" --no-rebuild --print-errorlogs "$@" 2>&1 | tee "$tally" | grep -v '^ninja: '
+	# shellcheck disable=SC2046 # three numbers
+	add $(awk '/^Ok:|^Expected Fail:/ { ok += $NF } /^Fail:|^Unexpected Pass:|^Timeout:/ { bad += $NF } /^Skipped:/ { skip += $NF }
+		END { if (ok + bad + skip == 0) bad = 1; print ok + 0, bad + 0, skip + 0 }' "$tally")
+}
+
+# nodes FOLDER LABEL ARGUMENT...: tests with real nodes, the program from a folder that was built
+nodes() {
+	local folder=$1 label=$2
+	shift 2
+	echo "== real nodes, $label"
+	: >"$tally"
+	# shellcheck disable=SC2086 # prefixes of several words
+	$as_root $fixed_layout tests/netns/run.py --program "$folder/src/mycelium" --label "$label" --tally "$tally" "$@"
+	# shellcheck disable=SC2046 # three numbers
+	add $([ -s "$tally" ] && cat "$tally" || echo 0 1 0)
+}
+
+build_gcc() {
+	build build-gcc-asan gcc -Db_sanitize=address,undefined
+}
+
+build_release() {
+	build build-release gcc -Db_lto=true
+}
+
+step_gcc() {
+	build_gcc && unit build-gcc-asan
+}
+
+step_clang() {
+	build build-clang-asan clang -Db_sanitize=address,undefined -Db_lundef=false &&
+		unit build-clang-asan --no-suite sim --no-suite style
+}
+
+step_thread() {
+	build build-tsan gcc -Db_sanitize=thread || return
+	local threaded
+	threaded=$(meson test -C build-tsan --list 2>/dev/null | sed -n 's/^.* \/ \(base\/\(log\|loop\|ring\)\|dataplane\/.*\)$/\1/p')
+	# shellcheck disable=SC2086 # a list of names
+	unit build-tsan $threaded
+	nodes build-tsan thread --sanitized --seconds 4 --filter 'lines/three|failures/killed_relay|hostile/data' tests/netns
+}
+
+step_release() {
+	build_release && unit build-release --suite unit
+}
+
+step_nodes() {
+	build_gcc && nodes build-gcc-asan address --sanitized --seconds 3 tests/netns
+	build_release && nodes build-release release --jobs 1 --filter '^lines/' tests/netns
+}
+
+step_interop() {
+	build_release && nodes build-release interop --jobs 1 --deployed "${MYCELIUM_REFERENCE:-}" tests/interop
+}
+
+tools/deps.sh build lab test || exit 1
+[ $# -gt 0 ] || set -- gcc clang thread release nodes interop
+for step in "$@"; do
+	if ! declare -F "step_$step" >/dev/null; then
+		echo "tools/test.sh: unknown step \"$step\", there are: gcc clang thread release nodes interop" >&2
+		exit 2
+	fi
+done
+for step in "$@"; do
+	"step_$step"
+done
+
+if [ "$skipped" -gt 0 ]; then
+	echo "$passed passed, $failed failed, $skipped skipped"
+else
+	echo "$passed passed, $failed failed"
+fi
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
