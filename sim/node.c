@@ -47,6 +47,7 @@ void node_start(struct node *node)
 	node->id = router_id_make(&node->key, tail);
 	node->starts++;
 	node->own_announced = false;
+	node->own_seqno_since_ms = world->now_ms;
 	struct router_config config = {
 		.id = node->id, .own = subnet64_of(&node->address), .seed = rng_next(&world->rng),
 	};

@@ -46,7 +46,7 @@ struct node {
 	uint64_t peers_found_dead;
 	uint16_t own_seqno;		/* last announced, for the wire watch */
 	bool own_announced;
-	uint64_t own_seqno_since_ms;
+	uint64_t own_seqno_since_ms;	/* the start counts as a bump */
 };
 
 /* A node that is off. */

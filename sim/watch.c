@@ -44,7 +44,7 @@ static const char *watch_own_update(struct link_end *end, const struct tlv_updat
 		if (now_ms - node->own_seqno_since_ms < BUMP_SPACING_MS)
 			return "the own seqno moved twice within 4 s";
 	}
-	if (!node->own_announced || update->seqno != node->own_seqno)
+	if (node->own_announced && update->seqno != node->own_seqno)
 		node->own_seqno_since_ms = now_ms;
 	node->own_announced = true;
 	node->own_seqno = update->seqno;

@@ -22,7 +22,7 @@ enum {
 	CONNECTIONS_MAX = 128,
 	CONNECTIONS_PER_ADDRESS_MAX = 64,
 	CONNECTION_TIMEOUT_S = 30,
-	CONNECTION_MEMORY_BYTES = 128 * 1024,	/* request line and headers */
+	CONNECTION_MEMORY_BYTES = 128 * 1024, /* request line and headers */
 };
 
 struct api {
@@ -30,6 +30,7 @@ struct api {
 	struct loop_io *io;
 	struct loop_timer *timer;
 	struct MHD_Daemon *daemon;
+	unsigned connections; /* open ones after the last run */
 	struct api_sources sources;
 };
 
@@ -113,10 +114,24 @@ static size_t keep_escaped(void *context, struct MHD_Connection *connection, cha
 
 /* ---- loop -------------------------------------------------------------------------------------------------------- */
 
+static unsigned count_connections(const struct api *api)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(api->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+	return info != NULL ? info->num_connections : 0;
+}
+
+/* At its limit the daemon stops accepting, and it begins again only in the run after the one in which connections
+ * ended. Nothing else would cause that run, so it happens here. */
 static void run(struct api *api)
 {
 	MHD_UNSIGNED_LONG_LONG timeout_ms;
-	MHD_run(api->daemon);
+	unsigned before;
+
+	do {
+		before = api->connections;
+		MHD_run(api->daemon);
+		api->connections = count_connections(api);
+	} while (api->connections < before);
 	bool has_timeout = MHD_get_timeout(api->daemon, &timeout_ms) == MHD_YES;
 	loop_timer_set(api->timer, has_timeout ? loop_now_ms(api->loop) + timeout_ms : UINT64_MAX);
 }
@@ -135,8 +150,7 @@ static void on_timer(void *context)
 
 static struct MHD_Daemon *start_daemon(struct api *api, int listen_fd)
 {
-	return MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, api,
-				MHD_OPTION_LISTEN_SOCKET, listen_fd,
+	return MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, api, MHD_OPTION_LISTEN_SOCKET, listen_fd,
 				MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
 				MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_PER_ADDRESS_MAX,
 				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_S,

@@ -249,8 +249,7 @@ static const struct resource *find_resource(const char *path)
 	return NULL;
 }
 
-struct rest_answer rest_handle(const struct api_sources *sources, const char *method, const char *path,
-			       uint64_t now_ms)
+struct rest_answer rest_handle(const struct api_sources *sources, const char *method, const char *path, uint64_t now_ms)
 {
 	const struct resource *resource = find_resource(path);
 	if (resource == NULL)

@@ -7,9 +7,9 @@
 
 struct rest_answer {
 	unsigned status;
-	const char *content_type;	/* NULL with an empty body */
-	const char *allow;		/* the Allow header of a 405, else NULL */
-	char *body;			/* from malloc(), the caller's; NULL when empty */
+	const char *content_type; /* NULL with an empty body */
+	const char *allow;        /* the Allow header of a 405, else NULL */
+	char *body;               /* from malloc(), the caller's; NULL when empty */
 	size_t body_len;
 };
 

@@ -7,7 +7,6 @@
  * receiver puts it in.
  */
 #include "dataplane/lane_internal.h"
-#include "router/router.h"
 
 static const struct icmp6_error own_subnet = {.type = ICMP6_UNREACHABLE, .code = ICMP6_ADDRESS_UNREACHABLE};
 static const struct icmp6_error source_policy = {.type = ICMP6_UNREACHABLE, .code = ICMP6_SOURCE_POLICY};
@@ -36,8 +35,7 @@ void egress_seal(struct lane *lane, struct slot *slot, enum user_type type, cons
 		slot_give(lane->pool, slot);
 		return;
 	}
-	if (route->expires_ms < lane->now_ms + REFRESH_BEFORE_MS)
-		lane_hint_refresh(lane, route, destination);
+	lane_hint_refresh(lane, route, destination);
 	uint8_t *payload = slot->data;
 	slot->len = (uint32_t)sealed_write_frame(payload, slot->len, type, source, destination, hop_limit, key, &lane->nonces);
 	slot->data = payload - SEAL_HEADROOM;

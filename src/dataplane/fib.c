@@ -135,7 +135,9 @@ void fib_free(struct fib *fib)
 static int entry_matches(struct cds_lfht_node *node, const void *key)
 {
 	const uint64_t *upper = key;
-	return container_of(node, struct entry, node)->upper == *upper;
+	const struct entry *entry = container_of(node, struct entry, node);
+	TAKEN_OVER(entry);
+	return entry->upper == *upper;
 }
 
 static struct entry *entry_find(const struct fib *fib, uint64_t upper)
@@ -145,9 +147,7 @@ static struct entry *entry_find(const struct fib *fib, uint64_t upper)
 	struct cds_lfht_node *node = cds_lfht_iter_get_node(&iter);
 	if (node == NULL)
 		return NULL;
-	struct entry *entry = container_of(node, struct entry, node);
-	TAKEN_OVER(entry);
-	return entry;
+	return container_of(node, struct entry, node);
 }
 
 const struct fib_route *fib_lookup(const struct fib *fib, const struct ip6 *address)

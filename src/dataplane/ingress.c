@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "dataplane/lane_internal.h"
-#include "router/router.h"
 
 static void deliver_packet(struct lane *lane, const struct frame *frame, uint8_t *packet, size_t len)
 {
@@ -68,7 +67,7 @@ void ingress_forward(struct lane *lane, struct frame *frame)
 	struct ip6 source = frame_source(frame), destination = frame_destination(frame);
 	if (!ip6_in_overlay(&destination)) {
 		lane_count(lane, LANE_PACKETS_NO_ROUTE);
-		report_remote(lane, frame, &report_no_route, true);
+		report_remote(lane, frame, &report_no_route);
 		return;
 	}
 	const struct fib_route *route = fib_lookup(lane->fib, &destination);
@@ -76,9 +75,8 @@ void ingress_forward(struct lane *lane, struct frame *frame)
 		lane_ask_control(lane, PARCEL_TRANSIT, &source, &destination, frame->bytes, frame->len, NULL);
 		return;
 	}
-	if (route->expires_ms < lane->now_ms + REFRESH_BEFORE_MS)
-		lane_hint_refresh(lane, route, &destination);
-	struct slot *slot = slot_take(lane->pool, frame->len, 0);
+	lane_hint_refresh(lane, route, &destination);
+	struct slot *slot = lane_take_slot(lane, frame->len, 0);
 	if (slot == NULL) {
 		lane_count(lane, LANE_PACKETS_DROPPED_MEMORY);
 		return;
@@ -94,7 +92,7 @@ void ingress_data(struct lane *lane, struct frame *frame)
 	uint8_t hop_limit = frame_hop_limit(frame);
 	if (hop_limit < 2) {
 		lane_count(lane, LANE_PACKETS_EXPIRED);
-		report_remote(lane, frame, &report_time_exceeded, true);
+		report_remote(lane, frame, &report_time_exceeded);
 		return;
 	}
 	frame_set_hop_limit(frame, (uint8_t)(hop_limit - 1));

@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "dataplane/lane_internal.h"
+#include "router/router.h"
 
 enum { SECOND_MS = 1000, ORDERS_KEPT_BACK = 2048 };
 
@@ -18,7 +19,9 @@ enum { SECOND_MS = 1000, ORDERS_KEPT_BACK = 2048 };
 void lane_ask_control(struct lane *lane, enum parcel_kind kind, const struct ip6 *source, const struct ip6 *destination,
 		      const uint8_t *bytes, size_t len, const struct icmp6_error *error)
 {
-	struct parcel *parcel = parcel_new(kind, source, destination, bytes, len);
+	struct parcel *parcel = NULL;
+	if (atomic_load_explicit(&lane->parcel_bytes, memory_order_relaxed) + len <= LANE_PARCEL_BYTES_MAX)
+		parcel = parcel_new(kind, source, destination, bytes, len);
 	struct lane_event *event = parcel != NULL ? lane_event_optional(lane) : NULL;
 	if (event == NULL) {
 		parcel_free(parcel);
@@ -30,18 +33,21 @@ void lane_ask_control(struct lane *lane, enum parcel_kind kind, const struct ip6
 	event->type = LANE_PARCEL;
 	event->peer = FIB_NO_PEER;
 	event->parcel = parcel;
+	event->parcel_len = (uint32_t)len;
+	atomic_fetch_add_explicit(&lane->parcel_bytes, len, memory_order_relaxed);
 }
 
 void lane_hint_refresh(struct lane *lane, const struct fib_route *route, const struct ip6 *address)
 {
-	uint64_t upper = ip6_upper64(&route->subnet.addr);
-	struct hint *hint = &lane->hints[hash_u64(&lane->hash_key, upper) % HINTS_SIZE];
-	if (hint->upper == upper && lane->now_ms < hint->until_ms)
+	if (route->expires_ms >= lane->now_ms + REFRESH_BEFORE_MS)
+		return;
+	uint64_t *until_ms = &lane->hints_until_ms[hash_u64(&lane->hash_key, ip6_upper64(address)) % HINTS_SIZE];
+	if (lane->now_ms < *until_ms)
 		return;
 	struct lane_event *event = lane_event_optional(lane);
 	if (event == NULL)
 		return;
-	*hint = (struct hint){upper, lane->now_ms + HINT_REPEAT_MS};
+	*until_ms = lane->now_ms + HINT_REPEAT_MS;
 	event->type = LANE_REFRESH;
 	event->peer = FIB_NO_PEER;
 	event->address = *address;
@@ -81,7 +87,7 @@ void lane_write_tun(struct lane *lane, const uint8_t *packet, size_t len)
 /* Reads one packet and sends it on. Returns whether there may be more. */
 static bool read_tun_packet(struct lane *lane)
 {
-	struct slot *slot = slot_take(lane->pool, TUN_MTU, SEAL_TAILROOM);
+	struct slot *slot = lane_take_slot(lane, TUN_MTU, SEAL_TAILROOM);
 	if (slot == NULL) {
 		/* Every slot waits in some queue: the packet is read and dropped, as a full queue would. */
 		uint8_t sink[TUN_MTU];
@@ -106,6 +112,7 @@ static void on_tun_ready(void *context, int events, int error)
 {
 	struct lane *lane = context;
 	(void)events;
+	lane_awake(lane);
 	if (error != 0) {
 		tun_gone(lane);
 		return;
@@ -119,7 +126,7 @@ static void retry_parcel(struct lane *lane, const struct parcel *parcel)
 	struct frame frame = {.type = FRAME_DATA, .bytes = (uint8_t *)(uintptr_t)parcel->bytes, .len = parcel->len};
 	switch (parcel->kind) {
 	case PARCEL_EGRESS: {
-		struct slot *slot = slot_take(lane->pool, parcel->len, SEAL_TAILROOM);
+		struct slot *slot = lane_take_slot(lane, parcel->len, SEAL_TAILROOM);
 		if (slot == NULL) {
 			lane_count(lane, LANE_PACKETS_DROPPED_MEMORY);
 			return;
@@ -135,7 +142,7 @@ static void retry_parcel(struct lane *lane, const struct parcel *parcel)
 		ingress_deliver(lane, &frame);
 		break;
 	case PARCEL_REPORT:
-		report_remote(lane, &frame, &parcel->error, false);
+		report_remote_again(lane, &frame, &parcel->error);
 		break;
 	}
 }
@@ -147,7 +154,7 @@ static void refuse_parcel(struct lane *lane, const struct parcel *parcel)
 	if (parcel->kind == PARCEL_EGRESS)
 		report_local(lane, parcel->bytes, parcel->len, &report_no_route);
 	else if (parcel->kind == PARCEL_TRANSIT)
-		report_remote(lane, &frame, &report_no_route, true);
+		report_remote(lane, &frame, &report_no_route);
 }
 
 static void obey(struct lane *lane, const struct lane_order *order)
@@ -182,6 +189,7 @@ static void obey(struct lane *lane, const struct lane_order *order)
 static void on_wake(void *context)
 {
 	struct lane *lane = context;
+	lane_awake(lane);
 	for (struct lane_order *order; (order = ring_front(lane->orders)) != NULL; ring_pop(lane->orders))
 		obey(lane, order);
 	if (!atomic_load(&lane->starved))
@@ -207,14 +215,22 @@ static void before_sleep(void *context)
 	port_flush_all(lane);
 	publish_events(lane);
 	fib_reader_rest(lane->fib);
+	lane->resting = true;
+}
+
+void lane_awake(struct lane *lane)
+{
+	if (!lane->resting)
+		return;
+	lane->resting = false;
+	fib_reader_resume();
+	lane->now_ms = loop_now_ms(lane->loop);
+	nonce_sequence_refresh(&lane->nonces, lane->now_ms);
 }
 
 static void after_sleep(void *context)
 {
-	struct lane *lane = context;
-	fib_reader_resume();
-	lane->now_ms = loop_now_ms(lane->loop);
-	nonce_sequence_refresh(&lane->nonces, lane->now_ms);
+	lane_awake(context);
 }
 
 static void *run(void *context)
@@ -231,6 +247,8 @@ static void *run(void *context)
 		if (lane->ports[i] != NULL)
 			port_close(lane, lane->ports[i], 0, NULL);
 	ring_publish(lane->events);
+	for (unsigned i = 0; i < KEY_CACHE_SIZE; i++)
+		aead_key_free(lane->keys[i].key);
 	fib_reader_end(lane->fib);
 	return NULL;
 }
@@ -239,8 +257,6 @@ static void *run(void *context)
 
 static void lane_free(struct lane *lane)
 {
-	for (unsigned i = 0; i < KEY_CACHE_SIZE; i++)
-		aead_key_free(lane->keys[i].key);
 	for (struct lane_order *order; lane->orders != NULL && (order = ring_front(lane->orders)) != NULL; ring_pop(lane->orders)) {
 		if (order->type == ORDER_RETRY || order->type == ORDER_REFUSE)
 			parcel_free(order->parcel);
@@ -382,6 +398,9 @@ struct lane_event *lane_next_event(struct lane *lane)
 
 void lane_pop_event(struct lane *lane)
 {
+	const struct lane_event *event = ring_front(lane->events);
+	if (event->type == LANE_PARCEL)
+		atomic_fetch_sub_explicit(&lane->parcel_bytes, event->parcel_len, memory_order_relaxed);
 	ring_pop(lane->events);
 }
 
@@ -394,8 +413,10 @@ void lane_events_taken(struct lane *lane)
 void lane_link_bytes(const struct lane *lane, uint32_t peer, uint64_t *ret_rx, uint64_t *ret_tx)
 {
 	const struct link_bytes *bytes = &lane->bytes[(peer & 0xffff) % LANE_LINKS_MAX];
-	*ret_rx = atomic_load_explicit(&bytes->rx, memory_order_relaxed);
-	*ret_tx = atomic_load_explicit(&bytes->tx, memory_order_relaxed);
+	/* The row may still be that of the peer before. */
+	bool known = atomic_load_explicit(&bytes->peer, memory_order_acquire) == peer;
+	*ret_rx = known ? atomic_load_explicit(&bytes->rx, memory_order_relaxed) : 0;
+	*ret_tx = known ? atomic_load_explicit(&bytes->tx, memory_order_relaxed) : 0;
 }
 
 uint64_t lane_counter(const struct lane *lane, enum lane_counter counter)

@@ -32,6 +32,7 @@
 enum {
 	LANE_LINKS_MAX = 4096,		/* the low 16 bits of a peer handle are below this */
 	LANE_SLOTS_MAX = 32768,		/* 64 MiB of packets */
+	LANE_PARCEL_BYTES_MAX = 16777216,	/* in parcels on their way to control */
 	LANE_ORDERS_MAX = 16384,
 	LANE_EVENTS_MAX = 32768,
 	LANE_STALLED_MS = 43000,	/* a link that takes nothing for so long while something waits is closed */
@@ -92,12 +93,15 @@ struct lane_event {
 	uint32_t peer;
 	union {
 		struct tlv tlv;
-		struct parcel *parcel;
+		struct {
+			struct parcel *parcel;
+			uint32_t parcel_len;
+		};
 		struct ip6 address;	/* REFRESH */
 		unsigned frames;	/* CONTROL_SENT */
 		struct {
 			int error;		/* negative errno; -ENODATA: the peer closed; 0: closed by order */
-			const char *text;	/* static, for -EPROTO */
+			const char *text;	/* static, for -EPROTO; else NULL */
 			uint64_t rx_bytes, tx_bytes;
 		} closed;
 	};
@@ -112,7 +116,7 @@ void lane_events_taken(struct lane *lane);
 
 /* ---- counters ---------------------------------------------------------------------------------------------------- */
 
-/* Bytes moved by a peer's link so far. */
+/* Bytes moved by a peer's link so far; 0 before the lane has it. */
 void lane_link_bytes(const struct lane *lane, uint32_t peer, uint64_t *ret_rx, uint64_t *ret_tx);
 
 enum lane_counter {

@@ -20,10 +20,12 @@
 enum {
 	KEY_CACHE_SIZE = 4096,		/* expanded keys, by secret id */
 	HINTS_SIZE = 256,		/* routes whose refresh was asked for lately */
-	HINT_REPEAT_MS = 100,
+	HINT_REPEAT_MS = 100,		/* for each row: prefixes that share one take turns */
 	REPORT_SOURCES = 256,		/* token buckets for originators, by hash */
 	TUN_BATCH = 64,			/* packets read from the interface in one turn */
 	EVENTS_KEPT_BACK = LANE_LINKS_MAX + 64,	/* room in the event ring for what control must learn: closings */
+	SLOTS_KEPT_BACK = 4096,		/* for control frames, whatever data packets wait */
+	SLOT_SHARE = 8,			/* one queue may hold this part of the free slots */
 };
 
 /* One link and what waits for it. */
@@ -35,6 +37,7 @@ struct port {
 	struct list flush;		/* in lane->to_flush when something was queued in this round */
 	bool blocked;			/* the connection takes no more: wait until it is writable */
 	bool reading;
+	int watched;			/* events polled for */
 	uint64_t progress_ms;		/* when something was last written, or nothing waited */
 	unsigned control_sent;		/* since the last LANE_CONTROL_SENT */
 };
@@ -60,13 +63,9 @@ struct key_cache_row {
 	struct aead_key *key;
 };
 
-struct hint {
-	uint64_t upper;
-	uint64_t until_ms;
-};
-
-/* Bytes of one link; written by the lane, read by control. */
+/* Bytes of one link; written by the lane, read by control. The row is a peer's from port_open() on. */
 struct link_bytes {
+	_Atomic uint32_t peer;
 	_Atomic uint64_t rx, tx;
 };
 
@@ -75,6 +74,7 @@ struct lane {
 	struct ring *orders, *events;
 	struct loop_wake *wake, *wake_control;
 	atomic_bool starved;		/* the lane waits for room in the event ring */
+	_Atomic uint64_t parcel_bytes;	/* in parcels on their way to control */
 	_Atomic uint64_t counters[LANE_COUNTERS];
 	struct link_bytes *bytes;	/* LANE_LINKS_MAX rows */
 	struct fib *fib;
@@ -83,6 +83,7 @@ struct lane {
 	/* The lane's own. */
 	struct loop *loop;
 	uint64_t now_ms;		/* of this round */
+	bool resting;			/* outside the read side of the FIB */
 	struct ip6 address;
 	uint64_t own_upper;		/* own /64 */
 	struct tun *tun;
@@ -94,7 +95,7 @@ struct lane {
 	struct port *ports[LANE_LINKS_MAX];
 	struct list to_flush;
 	unsigned paused;		/* ports that do not read for want of room in the event ring */
-	struct hint hints[HINTS_SIZE];
+	uint64_t hints_until_ms[HINTS_SIZE];	/* no refresh is asked for before */
 	struct hash_key hash_key;
 	struct token_bucket local_reports, remote_reports;
 	struct token_bucket source_reports[REPORT_SOURCES];
@@ -119,13 +120,29 @@ static inline bool lane_is_own(const struct lane *lane, const struct ip6 *addres
 	return ip6_upper64(address) == lane->own_upper;
 }
 
+/* Slots data packets may still take. */
+static inline size_t lane_slots_free(const struct lane *lane)
+{
+	size_t used = slot_pool_used(lane->pool), limit = LANE_SLOTS_MAX - SLOTS_KEPT_BACK;
+	return used < limit ? limit - used : 0;
+}
+
+/* A slot for a data packet, or NULL. */
+static inline struct slot *lane_take_slot(struct lane *lane, size_t len, size_t tailroom)
+{
+	return lane_slots_free(lane) > 0 ? slot_take(lane->pool, len, tailroom) : NULL;
+}
+
 /* lane.c */
+
+/* Must come first in each callback that looks into the FIB: libuv calls them before it tells that polling is over. */
+void lane_awake(struct lane *lane);
 
 /* Hands a packet to control. `error` is for PARCEL_REPORT, else NULL. Counts a drop when there is no room. */
 void lane_ask_control(struct lane *lane, enum parcel_kind kind, const struct ip6 *source, const struct ip6 *destination,
 		      const uint8_t *bytes, size_t len, const struct icmp6_error *error);
 
-/* Asks control to refresh a route that is used and about to expire, at most once per HINT_REPEAT_MS. */
+/* Asks control to refresh the route to `address` when it is about to expire, at most once per HINT_REPEAT_MS. */
 void lane_hint_refresh(struct lane *lane, const struct fib_route *route, const struct ip6 *address);
 
 /* The expanded key of a secret, or NULL without memory. */
@@ -169,7 +186,10 @@ void ingress_forward(struct lane *lane, struct frame *frame);
 /* report.c: ICMPv6 errors, to the local host about its packets, and out of band about frames of others. */
 extern const struct icmp6_error report_no_route, report_time_exceeded;
 void report_local(struct lane *lane, const uint8_t *packet, size_t len, const struct icmp6_error *error);
-void report_remote(struct lane *lane, const struct frame *frame, const struct icmp6_error *error, bool may_ask_control);
+void report_remote(struct lane *lane, const struct frame *frame, const struct icmp6_error *error);
+
+/* The second try, once control has looked for the originator's key. */
+void report_remote_again(struct lane *lane, const struct frame *frame, const struct icmp6_error *error);
 
 /* A received out-of-band report, opened. */
 void report_received(struct lane *lane, const struct frame *frame, uint8_t *payload, size_t len);

@@ -8,7 +8,8 @@
 #include "dataplane/lane_internal.h"
 
 enum {
-	TLV_SIZE_MIN = 5,	/* the shortest known TLV: no read yields more TLVs than its bytes divided by this */
+	TLV_SIZE_MIN = 5,	/* the shortest known TLV: bytes yield no more TLVs than their number divided by this */
+	READ_SIZE_MIN = 512,	/* less is not worth a system call */
 };
 
 struct port *port_find(const struct lane *lane, uint32_t peer)
@@ -17,9 +18,25 @@ struct port *port_find(const struct lane *lane, uint32_t peer)
 	return port != NULL && port->peer == peer ? port : NULL;
 }
 
+static struct link_bytes *bytes_of(const struct lane *lane, uint32_t peer)
+{
+	return &lane->bytes[(peer & 0xffff) % LANE_LINKS_MAX];
+}
+
+/* One writer: a plain addition, made visible to control. */
+static void add_bytes(_Atomic uint64_t *at, long bytes)
+{
+	uint64_t sum = atomic_load_explicit(at, memory_order_relaxed) + (uint64_t)bytes;
+	atomic_store_explicit(at, sum, memory_order_relaxed);
+}
+
 static void watch(struct port *port)
 {
-	loop_io_watch(port->io, (port->reading ? LOOP_READABLE : 0) | (port->blocked ? LOOP_WRITABLE : 0));
+	int events = (port->reading ? LOOP_READABLE : 0) | (port->blocked ? LOOP_WRITABLE : 0);
+	/* Each change costs system calls, and flushing rarely changes anything. */
+	if (events != port->watched)
+		loop_io_watch(port->io, events);
+	port->watched = events;
 }
 
 static void pass_tlvs(struct lane *lane, const struct port *port, const struct frame *frame)
@@ -27,11 +44,9 @@ static void pass_tlvs(struct lane *lane, const struct port *port, const struct f
 	struct reader body = frame_control_body(frame);
 	struct tlv tlv;
 	while (tlv_next(&body, &tlv)) {
-		struct lane_event *event = ring_reserve(lane->events);
-		if (event == NULL) {
-			lane_count(lane, LANE_PACKETS_DROPPED_MEMORY);
-			return;
-		}
+		struct lane_event *event = lane_event_optional(lane);
+		/* The read was no larger than what finds room. */
+		assert(event != NULL);
 		event->type = LANE_TLV;
 		event->peer = port->peer;
 		event->tlv = tlv;
@@ -48,24 +63,33 @@ static void handle_frames(struct lane *lane, struct port *port, struct frame_vec
 	}
 }
 
-/* How much may be read so that all TLVs in it find room in the event ring; 0 pauses reading. */
-static size_t read_budget(struct lane *lane)
+/* How much may be read so that all TLVs in it, and in the frame that it may complete, find room in the event ring; 0 pauses
+ * reading. Data frames raise fewer events than TLVs of their size. */
+static size_t read_budget(struct lane *lane, const struct port *port)
 {
-	size_t room = ring_room(lane->events);
+	size_t room = ring_room(lane->events), carried = link_carried(port->link);
 	size_t bytes = room > EVENTS_KEPT_BACK ? (room - EVENTS_KEPT_BACK) * TLV_SIZE_MIN : 0;
-	if (bytes < CONTROL_FRAME_HEADER_SIZE * 64)
+	if (bytes < carried + READ_SIZE_MIN)
 		return 0;
-	return bytes < LINK_READ_SIZE ? bytes : LINK_READ_SIZE;
+	return bytes - carried < LINK_READ_SIZE ? bytes - carried : LINK_READ_SIZE;
+}
+
+static void pause_reading(struct lane *lane, struct port *port)
+{
+	port->reading = false;
+	watch(port);
+	lane->paused++;
+	atomic_store(&lane->starved, true);
+	/* Control may have taken the events before it could see that somebody waits. */
+	if (read_budget(lane, port) > 0 && atomic_exchange(&lane->starved, false))
+		port_resume_reading(lane);
 }
 
 static void read_port(struct lane *lane, struct port *port)
 {
-	size_t budget = read_budget(lane);
+	size_t budget = read_budget(lane, port);
 	if (budget == 0) {
-		port->reading = false;
-		watch(port);
-		lane->paused++;
-		atomic_store(&lane->starved, true);
+		pause_reading(lane, port);
 		return;
 	}
 	long got = link_read(port->link, lane->read_buffer, budget);
@@ -75,8 +99,7 @@ static void read_port(struct lane *lane, struct port *port)
 		port_close(lane, port, (int)got, NULL);
 		return;
 	}
-	_Atomic uint64_t *rx = &lane->bytes[(port->peer & 0xffff) % LANE_LINKS_MAX].rx;
-	atomic_store_explicit(rx, atomic_load_explicit(rx, memory_order_relaxed) + (uint64_t)got, memory_order_relaxed);
+	add_bytes(&bytes_of(lane, port->peer)->rx, got);
 	struct frame_vector frames;
 	int error;
 	while ((error = link_next_frames(port->link, &frames)) == 0 && frames.count > 0)
@@ -84,7 +107,7 @@ static void read_port(struct lane *lane, struct port *port)
 	if (error != 0) {
 		/* What came before the bad frame was good. */
 		handle_frames(lane, port, &frames);
-		port_close(lane, port, error, link_protocol_error(port->link));
+		port_close(lane, port, error, error == -EPROTO ? link_protocol_error(port->link) : NULL);
 	}
 }
 
@@ -94,11 +117,19 @@ static void queue_flush(struct lane *lane, struct port *port)
 		list_append(&lane->to_flush, &port->flush);
 }
 
+/* How many slots one link may hold: a share of those that are free, so that links which take nothing, however many, leave
+ * room for the others. */
+static size_t slot_share(const struct lane *lane)
+{
+	return lane_slots_free(lane) / SLOT_SHARE + 1;
+}
+
 /* Moves slots from the queue to the link as far as it has room. */
-static void refill(struct port *port)
+static void refill(const struct lane *lane, struct port *port)
 {
 	bool control;
-	while (link_room(port->link) > 0) {
+	size_t share = slot_share(lane);
+	while (link_room(port->link) > 0 && LINK_BATCH - link_room(port->link) < share) {
 		struct slot *slot = queue_take(&port->queue, &control);
 		if (slot == NULL)
 			return;
@@ -125,7 +156,7 @@ static void flush_port(struct lane *lane, struct port *port)
 	long total = 0, written = 0;
 	port->blocked = false;
 	do {
-		refill(port);
+		refill(lane, port);
 		written = link_flush(port->link, lane->pool, &port->blocked);
 		total += written > 0 ? written : 0;
 	} while (written > 0 && !port->blocked && !queue_empty(&port->queue));
@@ -135,8 +166,7 @@ static void flush_port(struct lane *lane, struct port *port)
 	}
 	if (total > 0 || !port->blocked)
 		port->progress_ms = lane->now_ms;
-	_Atomic uint64_t *tx = &lane->bytes[(port->peer & 0xffff) % LANE_LINKS_MAX].tx;
-	atomic_store_explicit(tx, atomic_load_explicit(tx, memory_order_relaxed) + (uint64_t)total, memory_order_relaxed);
+	add_bytes(&bytes_of(lane, port->peer)->tx, total);
 	tell_control_sent(lane, port);
 	watch(port);
 }
@@ -157,14 +187,23 @@ static struct lane *lane_of(struct port *port)
 	return container_of(port, struct port_context, port)->lane;
 }
 
+/* Polling only says that something is wrong; reading to the end says what. */
+static int cause_of(struct lane *lane, struct port *port, int error)
+{
+	long cause;
+	do
+		cause = link_read(port->link, lane->read_buffer, LINK_READ_SIZE);
+	while (cause > 0);
+	return cause != -EAGAIN ? (int)cause : error;
+}
+
 static void on_link_ready(void *context, int events, int error)
 {
 	struct port *port = context;
 	struct lane *lane = lane_of(port);
+	lane_awake(lane);
 	if (error != 0) {
-		/* Polling only says that something is wrong; reading says what. */
-		long cause = link_read(port->link, lane->read_buffer, LINK_READ_SIZE);
-		port_close(lane, port, cause < 0 ? (int)cause : error, NULL);
+		port_close(lane, port, cause_of(lane, port, error), NULL);
 		return;
 	}
 	if ((events & LOOP_WRITABLE) != 0) {
@@ -177,7 +216,7 @@ static void on_link_ready(void *context, int events, int error)
 
 static void tell_closed(struct lane *lane, uint32_t peer, int error, const char *text)
 {
-	struct link_bytes *bytes = &lane->bytes[(peer & 0xffff) % LANE_LINKS_MAX];
+	const struct link_bytes *bytes = bytes_of(lane, peer);
 	/* Control always learns of a closing: room is kept back, one for each link. */
 	struct lane_event *event = ring_reserve(lane->events);
 	assert(event != NULL);
@@ -189,11 +228,21 @@ static void tell_closed(struct lane *lane, uint32_t peer, int error, const char 
 	event->closed.tx_bytes = atomic_load_explicit(&bytes->tx, memory_order_relaxed);
 }
 
+static void reset_bytes(struct lane *lane, uint32_t peer)
+{
+	struct link_bytes *bytes = bytes_of(lane, peer);
+	atomic_store_explicit(&bytes->rx, 0, memory_order_relaxed);
+	atomic_store_explicit(&bytes->tx, 0, memory_order_relaxed);
+	atomic_store_explicit(&bytes->peer, peer, memory_order_release);
+}
+
 void port_open(struct lane *lane, uint32_t peer, struct link *link)
 {
 	uint32_t row = (peer & 0xffff) % LANE_LINKS_MAX;
-	atomic_store_explicit(&lane->bytes[row].rx, 0, memory_order_relaxed);
-	atomic_store_explicit(&lane->bytes[row].tx, 0, memory_order_relaxed);
+	/* An order to close it may have found no room. */
+	if (lane->ports[row] != NULL)
+		port_close(lane, lane->ports[row], 0, NULL);
+	reset_bytes(lane, peer);
 	struct port_context *context = calloc(1, sizeof(*context));
 	struct port *port = context != NULL ? &context->port : NULL;
 	if (port != NULL)
@@ -228,6 +277,13 @@ void port_close(struct lane *lane, struct port *port, int error, const char *tex
 	tell_closed(lane, peer, error, text);
 }
 
+/* A link that was idle has not stood still. */
+static void note_start(const struct lane *lane, struct port *port)
+{
+	if (!port->blocked && queue_empty(&port->queue))
+		port->progress_ms = lane->now_ms;
+}
+
 void port_send_data(struct lane *lane, uint32_t peer, struct slot *slot)
 {
 	struct port *port = port_find(lane, peer);
@@ -236,8 +292,9 @@ void port_send_data(struct lane *lane, uint32_t peer, struct slot *slot)
 		slot_give(lane->pool, slot);
 		return;
 	}
+	note_start(lane, port);
 	uint64_t dropped = port->queue.dropped;
-	queue_put_data(&port->queue, slot, lane->pool);
+	queue_put_data(&port->queue, slot, slot_share(lane), lane->pool);
 	for (; dropped < port->queue.dropped; dropped++)
 		lane_count(lane, LANE_PACKETS_DROPPED_QUEUE);
 	queue_flush(lane, port);
@@ -255,6 +312,7 @@ void port_send_control(struct lane *lane, uint32_t peer, const uint8_t *frame, s
 		return;
 	}
 	memcpy(slot->data, frame, len);
+	note_start(lane, port);
 	queue_put_control(&port->queue, slot);
 	queue_flush(lane, port);
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dataplane/queue.h"
 
-#include <stddef.h>
-
 static void fifo_init(struct slot_fifo *fifo)
 {
 	*fifo = (struct slot_fifo){.tail = &fifo->first};
@@ -49,11 +47,12 @@ void queue_put_control(struct queue *queue, struct slot *slot)
 	fifo_put(&queue->control, slot);
 }
 
-void queue_put_data(struct queue *queue, struct slot *slot, struct slot_pool *pool)
+void queue_put_data(struct queue *queue, struct slot *slot, size_t packets_max, struct slot_pool *pool)
 {
 	struct slot_fifo *data = &queue->data;
-	while (data->count > 0 &&
-	       (data->count >= QUEUE_DATA_PACKETS_MAX || data->bytes + slot->len > QUEUE_DATA_BYTES_MAX)) {
+	if (packets_max > QUEUE_DATA_PACKETS_MAX)
+		packets_max = QUEUE_DATA_PACKETS_MAX;
+	while (data->count > 0 && (data->count >= packets_max || data->bytes + slot->len > QUEUE_DATA_BYTES_MAX)) {
 		slot_give(pool, fifo_take(data));
 		queue->dropped++;
 	}

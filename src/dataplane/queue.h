@@ -2,13 +2,15 @@
 /*
  * The queue in front of one link: control frames first, always; then data, bounded in packets and bytes.
  *
- * When the data part is full the oldest packet gives way, so what is sent is recent. The control part cannot overflow:
+ * When the data part is full the oldest packet gives way, so what is sent is recent. How much it may hold is told with each
+ * packet, so that queues of one pool can share what is free. The control part cannot overflow:
  * control hands a link at most QUEUE_CONTROL_MAX frames ahead of what was sent. One thread (lane).
  */
 #ifndef MYCELIUM_DATAPLANE_QUEUE_H
 #define MYCELIUM_DATAPLANE_QUEUE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/slot.h"
@@ -37,8 +39,9 @@ void queue_clear(struct queue *queue, struct slot_pool *pool);
 
 void queue_put_control(struct queue *queue, struct slot *slot);
 
-/* May drop older data packets to `pool`. */
-void queue_put_data(struct queue *queue, struct slot *slot, struct slot_pool *pool);
+/* Queues a data packet and drops older ones to `pool` until at most `packets_max` (capped by QUEUE_DATA_PACKETS_MAX) wait, and
+ * at most QUEUE_DATA_BYTES_MAX. The new one always stays. */
+void queue_put_data(struct queue *queue, struct slot *slot, size_t packets_max, struct slot_pool *pool);
 
 /* The next slot to send, or NULL; `ret_control` tells its class. */
 struct slot *queue_take(struct queue *queue, bool *ret_control);

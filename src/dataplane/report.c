@@ -59,10 +59,7 @@ static void send_report(struct lane *lane, const struct frame *frame, const stru
 	struct ip6 reporter = ip6_from_upper64(lane->own_upper);
 	size_t body_len;
 	const uint8_t *body = frame_body(frame, &body_len);
-	/* A report without the whole body tells the originator nothing: it could not authenticate it. */
-	if (body_len > ICMP6_QUOTE_MAX)
-		return;
-	struct slot *slot = slot_take(lane->pool, OOB_PAYLOAD_MAX, SEAL_TAILROOM);
+	struct slot *slot = lane_take_slot(lane, OOB_PAYLOAD_MAX, SEAL_TAILROOM);
 	if (slot == NULL) {
 		lane_count(lane, LANE_PACKETS_DROPPED_MEMORY);
 		return;
@@ -72,22 +69,39 @@ static void send_report(struct lane *lane, const struct frame *frame, const stru
 	egress_seal(lane, slot, USER_OOB_ICMP, &reporter, &originator, OOB_HOP_LIMIT - 1, route);
 }
 
-void report_remote(struct lane *lane, const struct frame *frame, const struct icmp6_error *error, bool may_ask_control)
+/* The route to an originator when it can be told something, or NULL. */
+static const struct fib_route *route_back(const struct lane *lane, const struct ip6 *originator)
+{
+	const struct fib_route *route = fib_lookup(lane->fib, originator);
+	return route != NULL && route->peer != FIB_NO_PEER && route->secret != NULL ? route : NULL;
+}
+
+void report_remote(struct lane *lane, const struct frame *frame, const struct icmp6_error *error)
 {
 	struct ip6 originator = frame_source(frame), destination = frame_destination(frame);
-	if (lane_is_own(lane, &originator) || !ip6_in_overlay(&originator))
+	size_t body_len;
+	(void)frame_body(frame, &body_len);
+	/* A report without the whole body tells the originator nothing: it could not authenticate it. */
+	if (lane_is_own(lane, &originator) || !ip6_in_overlay(&originator) || body_len > ICMP6_QUOTE_MAX)
 		return;
-	const struct fib_route *route = fib_lookup(lane->fib, &originator);
-	bool ready = route != NULL && route->peer != FIB_NO_PEER && route->secret != NULL;
-	/* The bucket is asked once: here, or on the second try when control has provided the key. */
-	if ((ready || !may_ask_control) && !remote_allowed(lane, &originator)) {
+	/* Asked before the key is looked for, so that made-up originators do not keep control busy. */
+	if (!remote_allowed(lane, &originator)) {
 		lane_count(lane, LANE_REPORTS_LIMITED);
 		return;
 	}
-	if (ready)
+	const struct fib_route *route = route_back(lane, &originator);
+	if (route != NULL)
 		send_report(lane, frame, error, route);
-	else if (may_ask_control)
+	else
 		lane_ask_control(lane, PARCEL_REPORT, &originator, &destination, frame->bytes, frame->len, error);
+}
+
+void report_remote_again(struct lane *lane, const struct frame *frame, const struct icmp6_error *error)
+{
+	struct ip6 originator = frame_source(frame);
+	const struct fib_route *route = route_back(lane, &originator);
+	if (route != NULL)
+		send_report(lane, frame, error, route);
 }
 
 /* The packet of ours that came back in a report: its payload, or NULL when it is not one we sent as IPv6. */

@@ -129,7 +129,7 @@ void wait_add(struct wait *wait, const struct ip6 *address, struct parcel *parce
 	if (deadline_ms > now_ms + WAIT_MS_MAX)
 		deadline_ms = now_ms + WAIT_MS_MAX;
 	wait->counters.enqueued++;
-	while (wait->count > 0 && wait->bytes + parcel->len > WAIT_BYTES_MAX)
+	while (wait->count == WAIT_PACKETS_MAX || (wait->count > 0 && wait->bytes + parcel->len > WAIT_BYTES_MAX))
 		drop_oldest(wait);
 	struct line *line = line_get(wait, ip6_upper64(address));
 	struct item *item = line != NULL ? item_new(wait, parcel, deadline_ms) : NULL;

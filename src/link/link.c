@@ -66,6 +66,11 @@ const char *link_protocol_error(const struct link *link)
 	return frame_result_text(link->protocol_error);
 }
 
+size_t link_carried(const struct link *link)
+{
+	return link->carry.len;
+}
+
 static int carry_reserve(struct carry *carry, size_t capacity)
 {
 	if (capacity <= carry->capacity)

@@ -68,6 +68,9 @@ int link_next_frames(struct link *link, struct frame_vector *ret);
 
 const char *link_protocol_error(const struct link *link);
 
+/* Bytes of a cut frame that wait for its rest: a later read may complete a frame of that much more than was read. */
+size_t link_carried(const struct link *link);
+
 /* How many slots link_put() takes now. */
 unsigned link_room(const struct link *link);
 

@@ -78,8 +78,7 @@ static int parse_vsock(const char *text, struct endpoint *ret, char error[static
 		wrong = parse_vsock_number(colon + 1, strlen(colon + 1), &port);
 	if (wrong != NULL)
 		return fail(error, "failed to parse vsock address component: ", wrong);
-	*ret = (struct endpoint){
-		.protocol = ENDPOINT_VSOCK, .family = ENDPOINT_CID, .cid = cid, .vsock_port = port};
+	*ret = (struct endpoint){.protocol = ENDPOINT_VSOCK, .family = ENDPOINT_CID, .cid = cid, .vsock_port = port};
 	return 0;
 }
 
@@ -171,8 +170,7 @@ int endpoint_from_sockaddr(enum endpoint_protocol protocol, const struct sockadd
 	if (address->sa_family == AF_INET) {
 		struct sockaddr_in in;
 		memcpy(&in, address, sizeof(in));
-		*ret = (struct endpoint){
-			.protocol = protocol, .family = ENDPOINT_IPV4, .port = ntohs(in.sin_port)};
+		*ret = (struct endpoint){.protocol = protocol, .family = ENDPOINT_IPV4, .port = ntohs(in.sin_port)};
 		memcpy(ret->address.bytes, &in.sin_addr, sizeof(in.sin_addr));
 		return 0;
 	}

@@ -24,10 +24,10 @@
 #include "peers/peermap.h"
 
 enum {
-	RETRY_STEADY = 12,		/* failures in a row before the wait begins to double */
+	RETRY_STEADY = 12, /* failures in a row before the wait begins to double */
 	QUICK_MS = 250,
 	QUICK_REDIALS = 4,
-	QUICK_GRANT_INTERVAL_MS = 30000,	/* a connection that flaps gets quick redials once in this time */
+	QUICK_GRANT_INTERVAL_MS = 30000, /* a connection that flaps gets quick redials once in this time */
 };
 
 struct peers {
@@ -35,9 +35,9 @@ struct peers {
 	struct timers timers;
 	struct rng rng;
 	uint64_t last_ticket;
-	size_t accepted;		/* live accepted connections */
+	size_t accepted; /* live accepted connections */
 	struct peers_counters counters;
-	struct peers_action *actions;	/* first in, first out: action_first up to action_end */
+	struct peers_action *actions; /* first in, first out: action_first up to action_end */
 	size_t action_first, action_end, action_capacity;
 };
 
@@ -359,7 +359,7 @@ static struct peer_info info_of(const struct peer *peer)
 void peers_for_each(const struct peers *peers, void (*callback)(void *context, const struct peer_info *info),
 		    void *context)
 {
-	list_foreach(&peers->map.all, node, next) {
+	list_foreach (&peers->map.all, node, next) {
 		struct peer_info info = info_of(container_of(node, struct peer, in_map));
 		callback(context, &info);
 	}
@@ -373,7 +373,7 @@ size_t peers_count(const struct peers *peers)
 size_t peers_count_type(const struct peers *peers, enum peer_type type)
 {
 	size_t count = 0;
-	list_foreach(&peers->map.all, node, next)
+	list_foreach (&peers->map.all, node, next)
 		count += container_of(node, struct peer, in_map)->type == type ? 1 : 0;
 	return count;
 }

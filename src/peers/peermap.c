@@ -23,7 +23,7 @@ void peermap_init(struct peermap *map, const struct hash_key *key)
 
 void peermap_clear(struct peermap *map)
 {
-	list_foreach(&map->all, node, next)
+	list_foreach (&map->all, node, next)
 		peermap_remove(map, container_of(node, struct peer, in_map));
 }
 
@@ -83,7 +83,7 @@ void peermap_remove(struct peermap *map, struct peer *peer)
 
 struct peer *peermap_find_endpoint(const struct peermap *map, const struct endpoint *endpoint)
 {
-	list_foreach(&map->endpoints[endpoint_bucket(map, endpoint)], node, next) {
+	list_foreach (&map->endpoints[endpoint_bucket(map, endpoint)], node, next) {
 		struct peer *peer = container_of(node, struct peer, in_endpoints);
 		if (endpoint_equal(&peer->endpoint, endpoint))
 			return peer;
@@ -93,7 +93,7 @@ struct peer *peermap_find_endpoint(const struct peermap *map, const struct endpo
 
 struct peer *peermap_find_ticket(const struct peermap *map, uint64_t ticket)
 {
-	list_foreach(&map->tickets[number_bucket(map, ticket)], node, next) {
+	list_foreach (&map->tickets[number_bucket(map, ticket)], node, next) {
 		struct peer *peer = container_of(node, struct peer, in_tickets);
 		if (peer->ticket == ticket)
 			return peer;
@@ -103,7 +103,7 @@ struct peer *peermap_find_ticket(const struct peermap *map, uint64_t ticket)
 
 struct peer *peermap_find_connection(const struct peermap *map, uint64_t connection)
 {
-	list_foreach(&map->connections[number_bucket(map, connection)], node, next) {
+	list_foreach (&map->connections[number_bucket(map, connection)], node, next) {
 		struct peer *peer = container_of(node, struct peer, in_connections);
 		if (peer->connection == connection)
 			return peer;
@@ -145,7 +145,7 @@ static bool same_place(const struct endpoint *a, const struct endpoint *b)
 size_t peermap_count_accepted_from(const struct peermap *map, const struct endpoint *endpoint)
 {
 	size_t count = 0;
-	list_foreach(&map->all, node, next) {
+	list_foreach (&map->all, node, next) {
 		const struct peer *peer = container_of(node, struct peer, in_map);
 		if (peer->connection != 0 && peer->accepted && same_place(&peer->endpoint, endpoint))
 			count++;

@@ -19,23 +19,23 @@ struct peer {
 	struct list in_map, in_endpoints, in_tickets, in_connections;
 	struct endpoint endpoint;
 	enum peer_type type;
-	uint64_t ticket;	/* the running attempt, 0 when none */
-	uint64_t connection;	/* the live connection, 0 when none */
-	bool accepted;		/* the live connection was accepted, not dialled */
+	uint64_t ticket;     /* the running attempt, 0 when none */
+	uint64_t connection; /* the live connection, 0 when none */
+	bool accepted;       /* the live connection was accepted, not dialled */
 	uint64_t rx_bytes, tx_bytes;
 	uint64_t discovered_ms, last_connected_ms;
 	bool was_connected;
 	int last_error;
-	unsigned failures;	/* failed attempts in a row */
-	unsigned quick_left;	/* quick redials left */
+	unsigned failures;   /* failed attempts in a row */
+	unsigned quick_left; /* quick redials left */
 	bool quick_granted;
 	uint64_t quick_granted_ms;
-	struct timer timer;	/* next attempt; armed for never when none is planned, not at all when inbound */
+	struct timer timer; /* next attempt; armed for never when none is planned, not at all when inbound */
 };
 
 struct peermap {
 	struct hash_key key;
-	struct list all;	/* in the order of their arrival */
+	struct list all; /* in the order of their arrival */
 	size_t count;
 	struct list endpoints[PEERMAP_BUCKETS], tickets[PEERMAP_BUCKETS], connections[PEERMAP_BUCKETS];
 };

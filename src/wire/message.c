@@ -59,12 +59,12 @@ static bool read_chunk(struct reader *r, struct message_packet *ret)
 	chunk->offset = read_u64(r);
 	chunk->size = read_u64(r);
 	chunk->data = NULL;
-	if (!ret->is_ack) {
-		size_t left = reader_left(r);
-		if (chunk->size > left)
-			chunk->size = left;
-		chunk->data = read_bytes(r, (size_t)chunk->size);
-	}
+	if (ret->is_ack)
+		return true;
+	size_t left = reader_left(r);
+	if (chunk->size > left)
+		chunk->size = left;
+	chunk->data = read_bytes(r, (size_t)chunk->size);
 	return chunk->offset <= UINT64_MAX - chunk->size;
 }
 

@@ -30,9 +30,9 @@ enum {
 enum user_type { USER_L3 = 0, USER_MESSAGE = 1, USER_OOB_ICMP = 2 };
 
 /* Turns the payload at `payload` (SEAL_HEADROOM writable bytes in front, SEAL_TAILROOM behind, `len` at most
- * SEALED_PAYLOAD_MAX) into a whole data frame in place. Returns the frame's length, len + 72; it starts at
- * payload - SEAL_HEADROOM. `hop_limit` goes on the wire as it is: the sender has counted itself already. To be called by
- * the thread that owns `key` and `nonces`. */
+ * SEALED_PAYLOAD_MAX) into a whole data frame in place. Returns the frame's length, len + 72; the frame starts at
+ * payload - SEAL_HEADROOM. `hop_limit` goes on the wire as it is: the sender has counted itself already. To be called
+ * by the thread that owns `key` and `nonces`. */
 size_t sealed_write_frame(uint8_t *payload, size_t len, enum user_type type, const struct ip6 *source,
 			  const struct ip6 *destination, uint8_t hop_limit, struct aead_key *key,
 			  struct nonce_sequence *nonces);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * An out-of-band report: 16 bytes source and 16 bytes destination of the data frame, then the payload. It is read as it
- * is and once more with its ICMPv6 checksum made right. What is read must be the same when written again. The payload is
- * also taken as a packet that an error is to be written about.
+ * is and once more with its ICMPv6 checksum made right. What is read must be the same when written again. The payload
+ * is also taken as a packet that an error is to be written about.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +17,8 @@ static void write_again(const struct oob_report *report, const uint8_t *payload,
 	struct ip6 source = ip6_packet_source(&payload[16]), destination = ip6_packet_destination(&payload[16]);
 	if (report->quote_len != len - OOB_HEADER_SIZE || report->quote != &payload[OOB_HEADER_SIZE])
 		abort();
-	size_t written = oob_write(out, &report->original_destination, &source, &destination, &report->error, report->quote,
-				   report->quote_len);
+	size_t written = oob_write(out, &report->original_destination, &source, &destination, &report->error,
+				   report->quote, report->quote_len);
 	/* Traffic class, flow label and hop limit are free, the second word may have been dropped. */
 	if (written != len || memcmp(out, payload, 16) != 0 || memcmp(&out[20], &payload[20], 3) != 0 ||
 	    memcmp(&out[24], &payload[24], 34) != 0)
@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	read_copy(&r, source.bytes, sizeof(source.bytes));
 	read_copy(&r, destination.bytes, sizeof(destination.bytes));
 	size_t payload_len = reader_left(&r);
-	uint8_t *payload = malloc(payload_len > 0 ? payload_len : 1);
+	uint8_t *payload = calloc(payload_len > 0 ? payload_len : 1, 1);
 	read_copy(&r, payload, payload_len);
 
 	report_about(payload, payload_len, &source);

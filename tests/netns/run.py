@@ -40,7 +40,7 @@ class World(netlab.Lab):
     return Node(self, namespace, self.program, **options)
 
   def deployed(self, namespace, **options):
-    if self.deployed_program is None:
+    if not self.deployed_program:
       raise netlab.Skipped("no deployed node: MYCELIUM_REFERENCE is not set")
     return Node(self, namespace, self.deployed_program, deployed=True, **options)
 

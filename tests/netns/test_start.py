@@ -37,7 +37,7 @@ def listen(address, port):
 
 
 def take_name(namespace, name):
-  namespace.run(["ip", "link", "add", name, "type", "dummy"])
+  namespace.run(["ip", "link", "add", name, "type", "veth", "peer", "other"])
 
 
 def test_taken_peer_port(lab):

@@ -25,18 +25,21 @@ struct client {
 	uint16_t port;
 	const char *request;
 	size_t request_len;
-	char *response;		/* all that came until the server closed, NUL-terminated */
+	char *response; /* all that came until the server closed, NUL-terminated */
 	size_t len;
 };
 
-static inline int client_connect(uint16_t port)
+/* From 127.0.0.`host`. Returns a connected socket or -1. */
+static inline int client_connect(uint16_t port, uint32_t host)
 {
+	struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000 | host)};
 	struct sockaddr_in address = {
 		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct timeval limit = {.tv_sec = 10};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+	if (bind(fd, (struct sockaddr *)&own, sizeof(own)) != 0 ||
+	    connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
 		close(fd);
 		return -1;
 	}
@@ -46,7 +49,7 @@ static inline int client_connect(uint16_t port)
 static inline void *client_thread(void *context)
 {
 	struct client *client = context;
-	int fd = client_connect(client->port);
+	int fd = client_connect(client->port, 1);
 	size_t sent = 0;
 	ssize_t n = 1;
 	while (fd >= 0 && sent < client->request_len && n > 0) {
@@ -87,9 +90,19 @@ static inline void client_exchange(struct client *client, const char *request, s
 static inline void client_request(struct client *client, const char *method_and_path, const char *headers)
 {
 	char request[2048];
-	int len = snprintf(request, sizeof(request), "%s HTTP/1.1\r\nHost: 127.0.0.1:8989\r\nConnection: close\r\n%s\r\n",
-			   method_and_path, headers);
+	int len =
+		snprintf(request, sizeof(request), "%s HTTP/1.1\r\nHost: 127.0.0.1:8989\r\nConnection: close\r\n%s\r\n",
+			 method_and_path, headers);
 	client_exchange(client, request, (size_t)len);
+}
+
+/* Lets the loop run for a while. */
+static inline void client_pause(struct client *client, unsigned ms)
+{
+	struct loop_timer *timer = loop_timer_new(client->loop, client_done, client->loop);
+	loop_timer_set(timer, loop_now_ms(client->loop) + ms);
+	loop_run(client->loop);
+	loop_timer_free(timer);
 }
 
 static inline int client_status(const struct client *client)

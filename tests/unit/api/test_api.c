@@ -13,7 +13,8 @@
 #include "api/api.h"
 #include "client.h"
 
-/* The state of the recorded node A: key 32 times 01, one inbound peer B (32 times 02), behind which is C (32 times 03). */
+/* The state of the recorded node A: key 32 times 01, one inbound peer B (32 times 02), behind which is C (32 times 03).
+ */
 struct fixture {
 	struct loop *loop;
 	struct api *api;
@@ -53,7 +54,8 @@ static struct router *router_of_a(uint64_t now_ms)
 {
 	struct public_key key = key_of(1);
 	struct ip6 address = public_key_address(&key);
-	struct router_config config = {.id = router_id_make(&key, (uint8_t[6]){0}), .own = subnet64_of(&address), .seed = 1};
+	struct router_config config = {
+		.id = router_id_make(&key, (uint8_t[6]){0}), .own = subnet64_of(&address), .seed = 1};
 	struct router *router = router_new(&config, now_ms);
 	assert_non_null(router);
 	uint32_t peer = router_add_peer(router, 15, now_ms);
@@ -102,8 +104,8 @@ static int setup(void **state)
 	int fd = listen_on_loopback(&fixture->port);
 	fixture->api = api_new(fixture->loop, fd, &sources);
 	assert_non_null(fixture->api);
-	fixture->client = (struct client){
-		.loop = fixture->loop, .port = fixture->port, .response = malloc(RESPONSE_MAX + 1)};
+	fixture->client =
+		(struct client){.loop = fixture->loop, .port = fixture->port, .response = malloc(RESPONSE_MAX + 1)};
 	fixture->client.done = loop_wake_new(fixture->loop, client_done, fixture->loop);
 	*state = fixture;
 	return 0;
@@ -153,12 +155,32 @@ static const char *member(const json_t *object, const char *name)
 static bool is_served(const json_t *trace)
 {
 	static const char *const names[] = {
-		"rest/admin", "rest/admin-head", "rest/admin-post", "rest/admin-put", "rest/admin-delete",
-		"rest/admin-options", "rest/admin-patch", "rest/admin-trace", "rest/admin-slash", "rest/root-double",
-		"rest/unknown", "rest/query-ignored", "rest/case", "rest/no-prefix", "rest/prefix-only",
-		"rest/prefix-slash", "rest/encoded-path", "rest/host-missing-http10", "rest/peers", "rest/get-with-body",
-		"rest/routes-selected", "rest/routes-fallback", "rest/routes-queried", "rest/admin-after-panic",
-		"rest/peers-late", "rest/foreign-origin",
+		"rest/admin",
+		"rest/admin-head",
+		"rest/admin-post",
+		"rest/admin-put",
+		"rest/admin-delete",
+		"rest/admin-options",
+		"rest/admin-patch",
+		"rest/admin-trace",
+		"rest/admin-slash",
+		"rest/root-double",
+		"rest/unknown",
+		"rest/query-ignored",
+		"rest/case",
+		"rest/no-prefix",
+		"rest/prefix-only",
+		"rest/prefix-slash",
+		"rest/encoded-path",
+		"rest/host-missing-http10",
+		"rest/peers",
+		"rest/get-with-body",
+		"rest/routes-selected",
+		"rest/routes-fallback",
+		"rest/routes-queried",
+		"rest/admin-after-panic",
+		"rest/peers-late",
+		"rest/foreign-origin",
 	};
 	if (json_object_get(trace, "node") != NULL)
 		return false;
@@ -212,7 +234,7 @@ static void test_recorded_exchanges(void **state)
 	json_t *traces = json_load_file(VECTORS_DIR "/api-traces.json", JSON_ALLOW_NUL, &problem), *trace;
 	assert_non_null(traces);
 	size_t index, compared = 0;
-	json_array_foreach(traces, index, trace) {
+	json_array_foreach (traces, index, trace) {
 		if (is_served(trace)) {
 			compare_exchange(*state, trace);
 			compared++;
@@ -304,7 +326,8 @@ static void test_unwanted_bodies_are_read_and_dropped(void **state)
 	char *request = malloc(BODY + 256);
 	int head = snprintf(request, 256,
 			    "POST /api/v1/admin HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
-			    "Content-Length: %d\r\n\r\n", BODY);
+			    "Content-Length: %d\r\n\r\n",
+			    BODY);
 	memset(request + head, 'x', BODY);
 	client_exchange(&fixture->client, request, (size_t)head + BODY);
 	assert_int_equal(client_status(&fixture->client), 405);
@@ -364,17 +387,17 @@ static void test_large_lists_are_complete(void **state)
 
 static void test_silent_connections_block_nobody(void **state)
 {
-	enum { SILENT = 120 };	/* fits into the backlog, since nobody accepts while this thread connects */
+	enum { SILENT = 120 }; /* fits into the backlog, since nobody accepts while this thread connects */
 	struct fixture *fixture = *state;
 	int silent[SILENT];
 	for (int i = 0; i < 20; i++)
-		silent[i] = client_connect(fixture->port);
+		silent[i] = client_connect(fixture->port, 1);
 	client_request(&fixture->client, "GET /api/v1/admin", "");
 	assert_int_equal(client_status(&fixture->client), 200);
 
 	/* More than one address may have: the server turns further ones away, and goes on once they are gone. */
 	for (int i = 20; i < SILENT; i++)
-		silent[i] = client_connect(fixture->port);
+		silent[i] = client_connect(fixture->port, 1);
 	client_request(&fixture->client, "GET /api/v1/admin", "");
 	assert_int_equal(client_status(&fixture->client), 0);
 	for (int i = 0; i < SILENT; i++)
@@ -384,10 +407,28 @@ static void test_silent_connections_block_nobody(void **state)
 	assert_int_equal(client_status(&fixture->client), 200);
 }
 
+/* At the limit for all addresses the server stops accepting, and begins again when connections end. */
+static void test_service_goes_on_after_the_limit(void **state)
+{
+	enum { SILENT = 160 };
+	struct fixture *fixture = *state;
+	int silent[SILENT];
+	for (uint32_t i = 0; i < SILENT; i++) {
+		silent[i] = client_connect(fixture->port, 2 + i % 4);
+		if (i % 40 == 39)
+			client_pause(&fixture->client, 20);
+	}
+	for (int i = 0; i < SILENT; i++)
+		close(silent[i]);
+	client_pause(&fixture->client, 50);
+	client_request(&fixture->client, "GET /api/v1/admin", "");
+	assert_int_equal(client_status(&fixture->client), 200);
+}
+
 static void test_end_with_open_connections(void **state)
 {
 	struct fixture *fixture = *state;
-	int silent = client_connect(fixture->port);
+	int silent = client_connect(fixture->port, 1);
 	client_request(&fixture->client, "GET /api/v1/admin", "");
 	assert_int_equal(client_status(&fixture->client), 200);
 	api_free(fixture->api);
@@ -395,7 +436,7 @@ static void test_end_with_open_connections(void **state)
 	char byte;
 	assert_int_equal(recv(silent, &byte, 1, 0), 0);
 	close(silent);
-	assert_int_equal(client_connect(fixture->port), -1);
+	assert_int_equal(client_connect(fixture->port, 1), -1);
 	api_free(NULL);
 }
 
@@ -413,6 +454,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_long_targets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_large_lists_are_complete, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_silent_connections_block_nobody, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_service_goes_on_after_the_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_end_with_open_connections, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

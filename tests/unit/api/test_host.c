@@ -11,14 +11,29 @@ static void test_hosts(void **state)
 {
 	(void)state;
 	static const char *const served[] = {
-		"127.0.0.1",  "127.0.0.1:8989", "[::1]",	  "[::1]:8989", "192.0.2.6:80",	      "[400::1]:8989",
-		"localhost",  "localhost:8989", "LocalHost:8989", "localhost:", "[fe80::1%3]:8989",   "",
+		"127.0.0.1", "127.0.0.1:8989", "[::1]",          "[::1]:8989", "192.0.2.6:80",     "[400::1]:8989",
+		"localhost", "localhost:8989", "LocalHost:8989", "localhost:", "[fe80::1%3]:8989", "",
 	};
 	static const char *const refused[] = {
-		"x",		      "evil.example",	       "evil.example:8989", "localhost.evil.example", "localhostx",
-		"127.0.0.1.nip.io",   "127.0.0.1.evil.example:8989", "127.0.0.1@evil.example", "localhost:80x",
-		"notlocalhost",	      "::1",		       "[::1",		    "127.0.0.1:99999",	      "127.1",
-		"0x7f.0.0.1",	      "localhost@evil.example", " 127.0.0.1",	    "localhost.",	      ":80",
+		"x",
+		"evil.example",
+		"evil.example:8989",
+		"localhost.evil.example",
+		"localhostx",
+		"127.0.0.1.nip.io",
+		"127.0.0.1.evil.example:8989",
+		"127.0.0.1@evil.example",
+		"localhost:80x",
+		"notlocalhost",
+		"::1",
+		"[::1",
+		"127.0.0.1:99999",
+		"127.1",
+		"0x7f.0.0.1",
+		"localhost@evil.example",
+		" 127.0.0.1",
+		"localhost.",
+		":80",
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	};
 	assert_true(host_is_served(NULL));

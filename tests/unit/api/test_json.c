@@ -105,7 +105,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counters),  cmocka_unit_test(test_metrics),
 		cmocka_unit_test(test_endpoints), cmocka_unit_test(test_subnet),
-		cmocka_unit_test(test_rows),	  cmocka_unit_test(test_text_is_compact_ordered_and_not_escaped),
+		cmocka_unit_test(test_rows),      cmocka_unit_test(test_text_is_compact_ordered_and_not_escaped),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Representations, with tables that are set row by row: the two walks over the router are replaced here, so that each kind
- * of route can be shown whether or not a router would come to have it.
+ * Representations, with tables that are set row by row: the two walks over the router are replaced here, so that each
+ * kind of route can be shown whether or not a router would come to have it.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,8 +25,8 @@ static struct router_route routes[8];
 static struct query queries[4];
 static size_t route_count, query_count;
 
-void router_for_each_route(const struct router *router, void (*callback)(void *context, const struct router_route *route),
-			   void *context)
+void router_for_each_route(const struct router *router,
+			   void (*callback)(void *context, const struct router_route *route), void *context)
 {
 	(void)router;
 	for (size_t i = 0; i < route_count; i++)
@@ -34,7 +34,8 @@ void router_for_each_route(const struct router *router, void (*callback)(void *c
 }
 
 void router_for_each_query(const struct router *router,
-			   void (*callback)(void *context, const struct subnet *subnet, uint64_t deadline_ms), void *context)
+			   void (*callback)(void *context, const struct subnet *subnet, uint64_t deadline_ms),
+			   void *context)
 {
 	(void)router;
 	for (size_t i = 0; i < query_count; i++)
@@ -110,10 +111,11 @@ static void assert_answer(const struct api_sources *sources, const char *path, u
 
 static void test_admin(void **state)
 {
-	assert_answer(*state, "/api/v1/admin", 0,
-		      "{\"nodeSubnet\":\"414:efbc:51e5:8f3f::/64\",\"nodeIp\":\"414:efbc:51e5:8f3f:549:e713:e46b:c2eb\","
-		      "\"nodePubkey\":\"a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4\","
-		      "\"nodeStartTime\":1700000000}");
+	assert_answer(
+		*state, "/api/v1/admin", 0,
+		"{\"nodeSubnet\":\"414:efbc:51e5:8f3f::/64\",\"nodeIp\":\"414:efbc:51e5:8f3f:549:e713:e46b:c2eb\","
+		"\"nodePubkey\":\"a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4a4\","
+		"\"nodeStartTime\":1700000000}");
 }
 
 static void test_empty_lists(void **state)
@@ -143,19 +145,20 @@ static void test_peers(void **state)
 	peers_tick(sources->peers, 11000);
 
 	/* In the order of their texts, with whole seconds cut off, and counters fetched for this request. */
-	assert_answer(sources, "/api/v1/admin/peers", 12000,
-		      "[{\"endpoint\":{\"proto\":\"tcp\",\"addr\":{\"socket\":\"192.0.2.10:9651\"}},\"type\":\"static\","
-		      "\"connectionState\":\"connecting\",\"txBytes\":0,\"rxBytes\":0,\"discovered\":1,"
-		      "\"lastConnected\":null},"
-		      "{\"endpoint\":{\"proto\":\"tcp\",\"addr\":{\"socket\":\"192.0.2.6:9651\"}},\"type\":\"static\","
-		      "\"connectionState\":\"alive\",\"txBytes\":464531564,\"rxBytes\":64645089,\"discovered\":11,"
-		      "\"lastConnected\":5},"
-		      "{\"endpoint\":{\"proto\":\"tcp\",\"addr\":{\"socket\":\"[::ffff:192.0.2.9]:40000\"}},"
-		      "\"type\":\"inbound\",\"connectionState\":\"alive\",\"txBytes\":0,\"rxBytes\":0,\"discovered\":11,"
-		      "\"lastConnected\":11},"
-		      "{\"endpoint\":{\"proto\":\"vsock\",\"addr\":{\"vsock\":{\"cid\":2,\"port\":9651}}},"
-		      "\"type\":\"static\",\"connectionState\":\"dead\",\"txBytes\":0,\"rxBytes\":0,\"discovered\":10,"
-		      "\"lastConnected\":null}]");
+	assert_answer(
+		sources, "/api/v1/admin/peers", 12000,
+		"[{\"endpoint\":{\"proto\":\"tcp\",\"addr\":{\"socket\":\"192.0.2.10:9651\"}},\"type\":\"static\","
+		"\"connectionState\":\"connecting\",\"txBytes\":0,\"rxBytes\":0,\"discovered\":1,"
+		"\"lastConnected\":null},"
+		"{\"endpoint\":{\"proto\":\"tcp\",\"addr\":{\"socket\":\"192.0.2.6:9651\"}},\"type\":\"static\","
+		"\"connectionState\":\"alive\",\"txBytes\":464531564,\"rxBytes\":64645089,\"discovered\":11,"
+		"\"lastConnected\":5},"
+		"{\"endpoint\":{\"proto\":\"tcp\",\"addr\":{\"socket\":\"[::ffff:192.0.2.9]:40000\"}},"
+		"\"type\":\"inbound\",\"connectionState\":\"alive\",\"txBytes\":0,\"rxBytes\":0,\"discovered\":11,"
+		"\"lastConnected\":11},"
+		"{\"endpoint\":{\"proto\":\"vsock\",\"addr\":{\"vsock\":{\"cid\":2,\"port\":9651}}},"
+		"\"type\":\"static\",\"connectionState\":\"dead\",\"txBytes\":0,\"rxBytes\":0,\"discovered\":10,"
+		"\"lastConnected\":null}]");
 	assert_int_equal(refreshed, 1);
 }
 
@@ -169,8 +172,7 @@ static void test_routes(void **state)
 		.subnet = subnet_of("469:1348:ab0c:a1d8::"), .peer = 1, .metric = 65535, .seqno = 4};
 	routes[3] = (struct router_route){
 		.subnet = subnet_of("469:1348:ab0c:a1d8::"), .peer = 0, .metric = 13, .seqno = 1, .selected = true};
-	routes[4] = (struct router_route){
-		.subnet = subnet_of("400::"), .peer = 2, .metric = 65534, .selected = true};
+	routes[4] = (struct router_route){.subnet = subnet_of("400::"), .peer = 2, .metric = 65534, .selected = true};
 	route_count = 5;
 	assert_answer(*state, "/api/v1/admin/routes/selected", 0,
 		      "[{\"subnet\":\"400::/64\",\"nextHop\":\"TCP 192.0.2.1:40002 <-> 192.0.2.2:9651\","
@@ -192,9 +194,10 @@ static void test_queries(void **state)
 	queries[2] = (struct query){subnet_of("4aa:3::"), 14000};
 	queries[3] = (struct query){subnet_of("4aa:4::"), 13000};
 	query_count = 4;
-	assert_answer(*state, "/api/v1/admin/routes/queried", 14000,
-		      "[{\"subnet\":\"4aa:1::/64\",\"expiration\":\"1\"},{\"subnet\":\"4aa:2::/64\",\"expiration\":\"13\"},"
-		      "{\"subnet\":\"4aa:3::/64\",\"expiration\":\"0\"},{\"subnet\":\"4aa:4::/64\",\"expiration\":\"0\"}]");
+	assert_answer(
+		*state, "/api/v1/admin/routes/queried", 14000,
+		"[{\"subnet\":\"4aa:1::/64\",\"expiration\":\"1\"},{\"subnet\":\"4aa:2::/64\",\"expiration\":\"13\"},"
+		"{\"subnet\":\"4aa:3::/64\",\"expiration\":\"0\"},{\"subnet\":\"4aa:4::/64\",\"expiration\":\"0\"}]");
 }
 
 static void assert_status(const struct api_sources *sources, const char *method, const char *path, unsigned status)
@@ -217,9 +220,18 @@ static void test_paths_and_methods(void **state)
 {
 	static const char *const known[] = {"/api/v1/admin", "/api/v1/admin/peers", "/api/v1/admin/routes/selected",
 					    "/api/v1/admin/routes/fallback", "/api/v1/admin/routes/queried"};
-	static const char *const unknown[] = {"/", "", "/api/v1", "/api/v1/", "/api/v1/admin/", "/api/v1//admin",
-					      "/api/v1/Admin", "/api/v1/%61dmin", "/api/v1/admin/routes",
-					      "/api/v1/admin/peers/x", "/api/v1/messages", "/api/v1/pubkey/::1"};
+	static const char *const unknown[] = {"/",
+					      "",
+					      "/api/v1",
+					      "/api/v1/",
+					      "/api/v1/admin/",
+					      "/api/v1//admin",
+					      "/api/v1/Admin",
+					      "/api/v1/%61dmin",
+					      "/api/v1/admin/routes",
+					      "/api/v1/admin/peers/x",
+					      "/api/v1/messages",
+					      "/api/v1/pubkey/::1"};
 	static const char *const methods[] = {"POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "get", "BREW"};
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		assert_status(*state, "GET", known[i], 200);

@@ -15,7 +15,7 @@
 #include "peers/endpoint.h"
 
 #define ADDRESS_SYNTAX "failed to parse address: invalid socket address syntax"
-#define VSOCK_NUMBER "failed to parse vsock address component: "
+#define VSOCK_NUMBER   "failed to parse vsock address component: "
 
 static struct endpoint parsed(const char *text)
 {
@@ -96,15 +96,46 @@ static void test_refused_forms(void **state)
 {
 	(void)state;
 	static const char *const address[] = {
-		"tcp://example.com:9651", "tcp://1.2.3.4", "tcp://::1:9651", "tcp://01.2.3.4:1", "tcp://1.2.3.4:65536",
-		"tcp://[fe80::1%eth0]:1", "tcp://1.2.3.4:1 ", "tcp://", "tcp://1.2.3.4:", "tcp://1.2.3.4:+1",
-		"tcp://1.2.3.4:-1", "tcp://1.2.3:1", "tcp://1.2.3.4.5:1", "tcp://256.2.3.4:1", "tcp://1.2.3.0004:1",
-		"tcp://0x1.2.3.4:1", "tcp:// 1.2.3.4:1", "tcp://[::1]", "tcp://[::1]1", "tcp://[::1:1", "tcp://::1]:1",
-		"tcp://[1.2.3.4]:1", "tcp://[fe80::1%]:1", "tcp://[fe80::1%4294967296]:1", "tcp://[%3]:1", "tcp://[]:1",
-		"tcp://[fe80::1%+3]:1", "tcp://[fe80::1%3", "tcp://[fe80::1%3%3]:1", "tcp://[1:2:3:4:5:6:7:8:9]:1",
-		"tcp://[12345::]:1", "tcp://[1::2::3]:1", "tcp://[::01.2.3.4]:1", "tcp://tcp://1.2.3.4:1",
-		"tcp://[00000:1111:2222:3333:4444:5555:6666:7777:8888:9999]:1", "quic://1.2.3.4:99999999999999999999",
-		"tls://1.2.3.4:1/", "tcp://1..3.4:1", "tcp://.1.2.3.4:1", "tcp://1.2.3.4.:1",
+		"tcp://example.com:9651",
+		"tcp://1.2.3.4",
+		"tcp://::1:9651",
+		"tcp://01.2.3.4:1",
+		"tcp://1.2.3.4:65536",
+		"tcp://[fe80::1%eth0]:1",
+		"tcp://1.2.3.4:1 ",
+		"tcp://",
+		"tcp://1.2.3.4:",
+		"tcp://1.2.3.4:+1",
+		"tcp://1.2.3.4:-1",
+		"tcp://1.2.3:1",
+		"tcp://1.2.3.4.5:1",
+		"tcp://256.2.3.4:1",
+		"tcp://1.2.3.0004:1",
+		"tcp://0x1.2.3.4:1",
+		"tcp:// 1.2.3.4:1",
+		"tcp://[::1]",
+		"tcp://[::1]1",
+		"tcp://[::1:1",
+		"tcp://::1]:1",
+		"tcp://[1.2.3.4]:1",
+		"tcp://[fe80::1%]:1",
+		"tcp://[fe80::1%4294967296]:1",
+		"tcp://[%3]:1",
+		"tcp://[]:1",
+		"tcp://[fe80::1%+3]:1",
+		"tcp://[fe80::1%3",
+		"tcp://[fe80::1%3%3]:1",
+		"tcp://[1:2:3:4:5:6:7:8:9]:1",
+		"tcp://[12345::]:1",
+		"tcp://[1::2::3]:1",
+		"tcp://[::01.2.3.4]:1",
+		"tcp://tcp://1.2.3.4:1",
+		"tcp://[00000:1111:2222:3333:4444:5555:6666:7777:8888:9999]:1",
+		"quic://1.2.3.4:99999999999999999999",
+		"tls://1.2.3.4:1/",
+		"tcp://1..3.4:1",
+		"tcp://.1.2.3.4:1",
+		"tcp://1.2.3.4.:1",
 	};
 	for (size_t i = 0; i < sizeof(address) / sizeof(address[0]); i++)
 		assert_refused(address[i], ADDRESS_SYNTAX);
@@ -145,7 +176,7 @@ static void test_recorded_refusals(void **state)
 	json_t *traces = json_load_file(VECTORS_DIR "/api-traces.json", JSON_ALLOW_NUL, &problem), *trace;
 	assert_non_null(traces);
 	size_t index, compared = 0;
-	json_array_foreach(traces, index, trace) {
+	json_array_foreach (traces, index, trace) {
 		if (strcmp(json_string_value(json_object_get(trace, "name")), "rest/peer-add-bad") != 0)
 			continue;
 		json_t *request = json_loads(json_string_value(json_object_get(trace, "request")), 0, &problem);
@@ -162,9 +193,17 @@ static void test_equality(void **state)
 {
 	(void)state;
 	static const char *const distinct[] = {
-		"tcp://1.2.3.4:9651", "tcp://[::ffff:1.2.3.4]:9651", "tls://1.2.3.4:9651", "tcp://1.2.3.4:9652",
-		"tcp://1.2.3.5:9651", "tcp://[fe80::1]:9651", "tcp://[fe80::1%2]:9651", "tcp://[fe80::1%3]:9651",
-		"tcp://[fe80::1%3]:9652", "vsock://1:2", "vsock://2:1",
+		"tcp://1.2.3.4:9651",
+		"tcp://[::ffff:1.2.3.4]:9651",
+		"tls://1.2.3.4:9651",
+		"tcp://1.2.3.4:9652",
+		"tcp://1.2.3.5:9651",
+		"tcp://[fe80::1]:9651",
+		"tcp://[fe80::1%2]:9651",
+		"tcp://[fe80::1%3]:9651",
+		"tcp://[fe80::1%3]:9652",
+		"vsock://1:2",
+		"vsock://2:1",
 	};
 	for (size_t i = 0; i < sizeof(distinct) / sizeof(distinct[0]); i++) {
 		for (size_t j = 0; j < sizeof(distinct) / sizeof(distinct[0]); j++) {
@@ -213,8 +252,8 @@ static void test_static_cost(void **state)
 		const char *text;
 		uint16_t cost;
 	} rows[] = {
-		{"tcp://1.2.3.4:1", 15}, {"tls://1.2.3.4:1", 15}, {"tcp://[::ffff:1.2.3.4]:1", 15},
-		{"tcp://[2001:db8::1]:1", 10}, {"tls://[2001:db8::1]:1", 10}, {"quic://1.2.3.4:1", 12},
+		{"tcp://1.2.3.4:1", 15},           {"tls://1.2.3.4:1", 15},       {"tcp://[::ffff:1.2.3.4]:1", 15},
+		{"tcp://[2001:db8::1]:1", 10},     {"tls://[2001:db8::1]:1", 10}, {"quic://1.2.3.4:1", 12},
 		{"quic://[::ffff:1.2.3.4]:1", 12}, {"quic://[2001:db8::1]:1", 7}, {"vsock://2:1", 5},
 		{"tcp://[::1.2.3.4]:1", 10},
 	};
@@ -255,11 +294,11 @@ static void test_plain_socket_address(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_accepted_forms),	  cmocka_unit_test(test_values),
-		cmocka_unit_test(test_refused_forms),	  cmocka_unit_test(test_refused_vsock),
+		cmocka_unit_test(test_accepted_forms),    cmocka_unit_test(test_values),
+		cmocka_unit_test(test_refused_forms),     cmocka_unit_test(test_refused_vsock),
 		cmocka_unit_test(test_recorded_refusals), cmocka_unit_test(test_equality),
 		cmocka_unit_test(test_socket_addresses),  cmocka_unit_test(test_static_cost),
-		cmocka_unit_test(test_texts_fit),	  cmocka_unit_test(test_plain_socket_address),
+		cmocka_unit_test(test_texts_fit),         cmocka_unit_test(test_plain_socket_address),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,7 +30,9 @@ static void test_hints(void **state)
 		{"tcp://example.org:9651", "host names are not supported, use an IP address"},
 		{"tcp://example.org", "host names are not supported, use an IP address"},
 		{"quic://localhost:9651", "host names are not supported, use an IP address"},
-		{"tcp://b\xc3\xbc" "cher.example:9651", "host names are not supported, use an IP address"},
+		{"tcp://b\xc3\xbc"
+		 "cher.example:9651",
+		 "host names are not supported, use an IP address"},
 		{"tcp://192.0.2.6", "the port is missing, write tcp://192.0.2.6:9651"},
 		{"quic://[2001:db8::2]", "the port is missing, write quic://[2001:db8::2]:9651"},
 		{"tcp://2001:db8::2", "IPv6 addresses need brackets: tcp://[2001:db8::2]:9651"},

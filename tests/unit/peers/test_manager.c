@@ -80,8 +80,8 @@ static void test_first_attempt_at_once(void **state)
 static void test_retry_cadence(void **state)
 {
 	(void)state;
-	static const uint64_t nominal[] = {5000,  5000,	 5000,	5000,  5000,  5000,  5000,  5000, 5000,
-					   5000,  5000,	 5000,	10000, 20000, 40000, 60000, 60000, 60000};
+	static const uint64_t nominal[] = {5000, 5000, 5000, 5000,  5000,  5000,  5000,  5000,  5000,
+					   5000, 5000, 5000, 10000, 20000, 40000, 60000, 60000, 60000};
 	struct peers *peers = with_static(A, 7, 0);
 	uint64_t now = 0, ticket;
 	assert_int_equal(wait_for_attempt(peers, A, &now, &ticket), 0);
@@ -95,8 +95,8 @@ static void test_retry_cadence(void **state)
 	assert_int_equal(peers_connected(peers, ticket, 5, now), 0);
 	now += 100000;
 	peers_closed(peers, 5, now);
-	static const uint64_t after_loss[] = {250, 500, 1000, 2000, 5000, 5000, 5000, 5000,
-					      5000, 5000, 5000, 5000, 5000, 10000};
+	static const uint64_t after_loss[] = {250,  500,  1000, 2000, 5000, 5000, 5000,
+					      5000, 5000, 5000, 5000, 5000, 5000, 10000};
 	for (size_t i = 0; i < sizeof(after_loss) / sizeof(after_loss[0]); i++) {
 		assert_about(wait_for_attempt(peers, A, &now, &ticket), after_loss[i]);
 		peers_connect_failed(peers, ticket, -ECONNREFUSED, now);
@@ -169,7 +169,10 @@ static void test_news_of_failures(void **state)
 	static const struct {
 		int error;
 		bool is_news;
-	} rows[] = {{-ECONNREFUSED, true}, {-ECONNREFUSED, false}, {-ETIMEDOUT, true}, {-ETIMEDOUT, false},
+	} rows[] = {{-ECONNREFUSED, true},
+		    {-ECONNREFUSED, false},
+		    {-ETIMEDOUT, true},
+		    {-ETIMEDOUT, false},
 		    {-ECONNREFUSED, true}};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		wait_for_attempt(peers, A, &now, &ticket);

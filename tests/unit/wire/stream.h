@@ -9,9 +9,9 @@
 #include "vectors.h"
 
 struct stream {
-	struct blob buffer;		/* bytes not yet consumed */
-	char kinds[256];		/* "hello data " and so on */
-	enum frame_result result;	/* of the last look */
+	struct blob buffer;       /* bytes not yet consumed */
+	char kinds[256];          /* "hello data " and so on */
+	enum frame_result result; /* of the last look */
 };
 
 static inline void stream_note(struct stream *stream, const char *kind)

@@ -108,11 +108,21 @@ static void test_udp_packets(void **state)
 		const char *hex;
 		uint16_t checksum;
 	} rows[] = {
-		{"13881770000d0000" "68656c6c6f", 0x349f},
-		{"1388177000100000" "4142434445464748", 0x6756},
-		{"1388177000100000" "494a4b4c4d4e4f50", 0x4736},
-		{"13881770000c0000" "51525354", 0xd3cc},
-		{"13881770000a0000" "7877", 0x0000},
+		{"13881770000d0000"
+		 "68656c6c6f",
+		 0x349f},
+		{"1388177000100000"
+		 "4142434445464748",
+		 0x6756},
+		{"1388177000100000"
+		 "494a4b4c4d4e4f50",
+		 0x4736},
+		{"13881770000c0000"
+		 "51525354",
+		 0xd3cc},
+		{"13881770000a0000"
+		 "7877",
+		 0x0000},
 	};
 	struct ip6 a = ip6_of_text("4a1:b2c3:d4e5:f607:1122:3344:5566:7788");
 	struct ip6 b = ip6_of_text("512:3456:789a:bcde:f012:3456:789a:bcde");
@@ -127,12 +137,9 @@ static void test_udp_packets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known_answers),
-		cmocka_unit_test(test_all_lengths_and_alignments),
-		cmocka_unit_test(test_largest_region),
-		cmocka_unit_test(test_chained_regions),
-		cmocka_unit_test(test_pseudo_header),
-		cmocka_unit_test(test_udp_packets),
+		cmocka_unit_test(test_known_answers),  cmocka_unit_test(test_all_lengths_and_alignments),
+		cmocka_unit_test(test_largest_region), cmocka_unit_test(test_chained_regions),
+		cmocka_unit_test(test_pseudo_header),  cmocka_unit_test(test_udp_packets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

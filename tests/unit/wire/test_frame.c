@@ -15,7 +15,7 @@ static void join_kinds(const json_t *vector, char *kinds, size_t size)
 	size_t i;
 	json_t *kind;
 	kinds[0] = '\0';
-	json_array_foreach(json_object_get(vector, "expect_packets"), i, kind) {
+	json_array_foreach (json_object_get(vector, "expect_packets"), i, kind) {
 		size_t at = strlen(kinds);
 		snprintf(&kinds[at], size - at, "%s ", json_string_value(kind));
 	}
@@ -27,8 +27,7 @@ static const struct {
 	size_t left;
 } unfinished[] = {
 	{"eof_exactly_after_outer_header", "2a03000804068000000007d0", "hello", 4},
-	{"eof_mid_data_header",
-	 "004004309364d8d884a9dd60de78c767d36104375106553015897c53fa73c63e1ddb", "data", 6},
+	{"eof_mid_data_header", "004004309364d8d884a9dd60de78c767d36104375106553015897c53fa73c63e1ddb", "data", 6},
 	{"eof_after_data_fixed_header", "aabbcc", "data", 40},
 };
 
@@ -82,7 +81,7 @@ static void test_decoder_vectors(void **state)
 	json_t *root = vectors_load("packets.json"), *vector;
 	size_t i;
 	assert_int_equal(json_array_size(json_object_get(root, "decoder")), 27);
-	json_array_foreach(json_object_get(root, "decoder"), i, vector)
+	json_array_foreach (json_object_get(root, "decoder"), i, vector)
 		check_decoder_vector(vector);
 	json_decref(root);
 }
@@ -175,12 +174,9 @@ static void test_random_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_decoder_vectors),
-		cmocka_unit_test(test_end_of_stream_text),
-		cmocka_unit_test(test_header_fields),
-		cmocka_unit_test(test_largest_data_frame),
-		cmocka_unit_test(test_largest_skipped_frame),
-		cmocka_unit_test(test_random_bytes),
+		cmocka_unit_test(test_decoder_vectors),       cmocka_unit_test(test_end_of_stream_text),
+		cmocka_unit_test(test_header_fields),         cmocka_unit_test(test_largest_data_frame),
+		cmocka_unit_test(test_largest_skipped_frame), cmocka_unit_test(test_random_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

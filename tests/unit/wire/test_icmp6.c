@@ -171,9 +171,9 @@ static void test_may_report_addresses(void **state)
 		const char *source, *destination;
 		bool unreachable, too_big;
 	} rows[] = {
-		{"430::1", "437::1", true, true},	{"fe80::1", "437::1", true, true},
-		{"::", "437::1", false, false},		{"ff02::1", "437::1", false, false},
-		{"430::1", "ff02::cafe", false, true},	{"::", "ff02::cafe", false, false},
+		{"430::1", "437::1", true, true},      {"fe80::1", "437::1", true, true},
+		{"::", "437::1", false, false},        {"ff02::1", "437::1", false, false},
+		{"430::1", "ff02::cafe", false, true}, {"::", "ff02::cafe", false, false},
 		{"::1", "437::1", true, true},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -190,28 +190,52 @@ static void test_may_report_payloads(void **state)
 		const char *next_and_payload;
 		bool allowed;
 	} rows[] = {
-		{"3a8000f5ba12340001", true},			/* echo request */
-		{"3a8100f4ba12340001", true},			/* echo reply */
-		{"3a8700000000000000", true},			/* neighbour solicitation */
-		{"3a8900000000000000", false},			/* redirect */
-		{"3a0100000000000000", false},			/* errors */
+		{"3a8000f5ba12340001", true},  /* echo request */
+		{"3a8100f4ba12340001", true},  /* echo reply */
+		{"3a8700000000000000", true},  /* neighbour solicitation */
+		{"3a8900000000000000", false}, /* redirect */
+		{"3a0100000000000000", false}, /* errors */
 		{"3a0200000000000000", false},
 		{"3a0300000000000000", false},
 		{"3a7f00000000000000", false},
-		{"3a", false},					/* type cut off */
-		{"06", true},					/* TCP, cut off */
-		{"3b", true},					/* no next header */
-		{"003a00000000000000" "0100", false},		/* behind hop-by-hop options */
-		{"003a00000000000000" "8000", true},
-		{"003a01000000000000" "8000000000000000" "01", false},	/* 16 bytes of options */
-		{"3c2b00000000000000" "3a00000000000000" "03", false},	/* destination options, routing */
-		{"3c2b00000000000000" "1100000000000000", true},
-		{"2c3a00000100000000" "80", true},		/* first fragment */
-		{"2c3a00000100000000" "01", false},
-		{"2c3a00000900000000" "80", false},		/* later fragment: could be anything */
-		{"2c1100000900000000" "80", true},
-		{"003aff000000000000" "80", false},		/* options longer than the packet */
-		{"0000000000000000" "0000000000000000", false},
+		{"3a", false}, /* type cut off */
+		{"06", true},  /* TCP, cut off */
+		{"3b", true},  /* no next header */
+		{"003a00000000000000"
+		 "0100",
+		 false}, /* behind hop-by-hop options */
+		{"003a00000000000000"
+		 "8000",
+		 true},
+		{"003a01000000000000"
+		 "8000000000000000"
+		 "01",
+		 false}, /* 16 bytes of options */
+		{"3c2b00000000000000"
+		 "3a00000000000000"
+		 "03",
+		 false}, /* destination options, routing */
+		{"3c2b00000000000000"
+		 "1100000000000000",
+		 true},
+		{"2c3a00000100000000"
+		 "80",
+		 true}, /* first fragment */
+		{"2c3a00000100000000"
+		 "01",
+		 false},
+		{"2c3a00000900000000"
+		 "80",
+		 false}, /* later fragment: could be anything */
+		{"2c1100000900000000"
+		 "80",
+		 true},
+		{"003aff000000000000"
+		 "80",
+		 false}, /* options longer than the packet */
+		{"0000000000000000"
+		 "0000000000000000",
+		 false},
 		{"00", false},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -26,9 +26,9 @@ static void test_flags_written(void **state)
 		uint8_t flags;
 		int len;
 	} rows[] = {
-		{MESSAGE_INIT, false, false, 0x80, 21}, {MESSAGE_INIT, true, false, 0x81, 21},
-		{MESSAGE_INIT, false, true, 0x84, 21},	{MESSAGE_INIT, true, true, 0x85, 21},
-		{MESSAGE_DONE, false, false, 0x40, 52}, {MESSAGE_DONE, true, false, 0x41, 52},
+		{MESSAGE_INIT, false, false, 0x80, 21},  {MESSAGE_INIT, true, false, 0x81, 21},
+		{MESSAGE_INIT, false, true, 0x84, 21},   {MESSAGE_INIT, true, true, 0x85, 21},
+		{MESSAGE_DONE, false, false, 0x40, 52},  {MESSAGE_DONE, true, false, 0x41, 52},
 		{MESSAGE_CHUNK, false, false, 0x10, 36}, {MESSAGE_CHUNK, true, false, 0x11, 36},
 		{MESSAGE_ABORT, false, false, 0x20, 12}, {MESSAGE_READ, false, false, 0x08, 12},
 		{MESSAGE_READ, true, false, 0x09, 12},
@@ -86,13 +86,14 @@ static void test_flags_read(void **state)
 		enum message_kind kind;
 		bool is_ack;
 	} rows[] = {
-		{"f8ff", 0, MESSAGE_INIT, false},  {"fcff", 0, MESSAGE_INIT, false},	{"f900", 0, MESSAGE_INIT, true},
-		{"7800", 0, MESSAGE_CHUNK, false}, {"7900", 0, MESSAGE_CHUNK, true},	{"6800", 0, MESSAGE_DONE, false},
-		{"6900", 0, MESSAGE_DONE, true},   {"2800", 0, MESSAGE_READ, false},	{"2900", 0, MESSAGE_READ, true},
-		{"2000", 0, MESSAGE_ABORT, false}, {"26ff", 0, MESSAGE_ABORT, false},
-		{"2100", -EPROTONOSUPPORT, 0, false},	{"0000", -EPROTONOSUPPORT, 0, false},
-		{"0100", -EPROTONOSUPPORT, 0, false},	{"0400", -EPROTONOSUPPORT, 0, false},
-		{"06ff", -EPROTONOSUPPORT, 0, false},
+		{"f8ff", 0, MESSAGE_INIT, false},     {"fcff", 0, MESSAGE_INIT, false},
+		{"f900", 0, MESSAGE_INIT, true},      {"7800", 0, MESSAGE_CHUNK, false},
+		{"7900", 0, MESSAGE_CHUNK, true},     {"6800", 0, MESSAGE_DONE, false},
+		{"6900", 0, MESSAGE_DONE, true},      {"2800", 0, MESSAGE_READ, false},
+		{"2900", 0, MESSAGE_READ, true},      {"2000", 0, MESSAGE_ABORT, false},
+		{"26ff", 0, MESSAGE_ABORT, false},    {"2100", -EPROTONOSUPPORT, 0, false},
+		{"0000", -EPROTONOSUPPORT, 0, false}, {"0100", -EPROTONOSUPPORT, 0, false},
+		{"0400", -EPROTONOSUPPORT, 0, false}, {"06ff", -EPROTONOSUPPORT, 0, false},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char hex[64];
@@ -115,8 +116,8 @@ static void test_least_lengths(void **state)
 	static const struct {
 		uint8_t flags;
 		size_t least;
-	} rows[] = {{0x80, 21}, {0x81, 21}, {0x84, 21}, {0x10, 36}, {0x11, 36}, {0x40, 52},
-		    {0x41, 52}, {0x08, 12}, {0x09, 12}, {0x20, 12}};
+	} rows[] = {{0x80, 21}, {0x81, 21}, {0x84, 21}, {0x10, 36}, {0x11, 36},
+		    {0x40, 52}, {0x41, 52}, {0x08, 12}, {0x09, 12}, {0x20, 12}};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		for (size_t len = 0; len <= 60; len++) {
 			struct blob blob = blob_new(zeros, len);
@@ -174,7 +175,8 @@ static void test_chunk_sizes(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char hex[128];
 		struct message_packet packet;
-		snprintf(hex, sizeof(hex), "0102030405060708100000000000000000000007%s%s", rows[i].offset, rows[i].size);
+		snprintf(hex, sizeof(hex), "0102030405060708100000000000000000000007%s%s", rows[i].offset,
+			 rows[i].size);
 		struct blob blob = blob_join(blob_of_hex(hex), blob_new(zeros, rows[i].present));
 		assert_int_equal(message_decode(blob.bytes, blob.len, &packet), rows[i].result);
 		if (rows[i].result == 0) {
@@ -198,8 +200,7 @@ static void test_largest_packets(void **state)
 	chunk.chunk.size = 1365;
 	assert_int_equal(problems.count, 0);
 	assert_int_equal(message_encode(&chunk, out, &problems), -EMSGSIZE);
-	assert_string_equal(problems.text[0],
-			    "Insufficient capacity available, needed 1365 bytes, have 1364 bytes");
+	assert_string_equal(problems.text[0], "Insufficient capacity available, needed 1365 bytes, have 1364 bytes");
 	assert_int_equal(message_encode(&chunk, out, NULL), -EMSGSIZE);
 
 	struct message_packet init = packet_of(MESSAGE_INIT, false);
@@ -219,21 +220,40 @@ static void test_acknowledgements(void **state)
 	static const struct {
 		const char *packet, *ack;
 	} rows[] = {
-		{"112233445566778886ffaabb" "000000000000000e" "03" "787978" "ff",
-		 "112233445566778887ffaabb" "000000000000000e" "03"},
-		{"112233445566778812340000" "0000000000000001" "0000000000000514" "ffffffffffffffff" "6162",
-		 "112233445566778813340000" "0000000000000001" "0000000000000514" "ffffffffffffffff"},
-		{"112233445566778840000001" "0000000000000001"
-		 "3c8c3830b6e546ec3b11db7e4828ccb70fb623e93e9754a6920458133accd019" "eeee",
-		 "112233445566778841000001" "0000000000000001"
+		{"112233445566778886ffaabb"
+		 "000000000000000e"
+		 "03"
+		 "787978"
+		 "ff",
+		 "112233445566778887ffaabb"
+		 "000000000000000e"
+		 "03"},
+		{"112233445566778812340000"
+		 "0000000000000001"
+		 "0000000000000514"
+		 "ffffffffffffffff"
+		 "6162",
+		 "112233445566778813340000"
+		 "0000000000000001"
+		 "0000000000000514"
+		 "ffffffffffffffff"},
+		{"112233445566778840000001"
+		 "0000000000000001"
+		 "3c8c3830b6e546ec3b11db7e4828ccb70fb623e93e9754a6920458133accd019"
+		 "eeee",
+		 "112233445566778841000001"
+		 "0000000000000001"
 		 "3c8c3830b6e546ec3b11db7e4828ccb70fb623e93e9754a6920458133accd019"},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct blob packet = blob_of_hex(rows[i].packet), again;
+		struct message_packet decoded;
 		uint8_t ack[MESSAGE_ACK_SIZE_MAX];
 		size_t len = message_write_ack(packet.bytes, packet.len, ack);
 		assert_hex(ack, len, rows[i].ack);
 		again = blob_new(ack, len);
+		assert_int_equal(message_decode(again.bytes, again.len, &decoded), 0);
+		assert_true(decoded.is_ack);
 		assert_int_equal(message_write_ack(again.bytes, again.len, ack), 0);
 		blob_free(packet);
 		blob_free(again);
@@ -282,16 +302,11 @@ static void test_random_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_flags_written),
-		cmocka_unit_test(test_field_offsets),
-		cmocka_unit_test(test_flags_read),
-		cmocka_unit_test(test_least_lengths),
-		cmocka_unit_test(test_topic_lengths),
-		cmocka_unit_test(test_chunk_sizes),
-		cmocka_unit_test(test_largest_packets),
-		cmocka_unit_test(test_acknowledgements),
-		cmocka_unit_test(test_not_acknowledged),
-		cmocka_unit_test(test_random_bytes),
+		cmocka_unit_test(test_flags_written),    cmocka_unit_test(test_field_offsets),
+		cmocka_unit_test(test_flags_read),       cmocka_unit_test(test_least_lengths),
+		cmocka_unit_test(test_topic_lengths),    cmocka_unit_test(test_chunk_sizes),
+		cmocka_unit_test(test_largest_packets),  cmocka_unit_test(test_acknowledgements),
+		cmocka_unit_test(test_not_acknowledged), cmocka_unit_test(test_random_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

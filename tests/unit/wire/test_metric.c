@@ -14,10 +14,10 @@ static void test_seqno_pairs(void **state)
 		uint16_t a, b;
 		bool newer, older;
 	} pairs[] = {
-		{7, 7, false, false},	     {1, 2, false, true},	    {3, 30000, false, true},
-		{0, 32767, false, true},     {0, 32768, false, false},	    {32768, 0, false, false},
-		{0, 32769, true, false},     {6, 60000, true, false},	    {0, 65535, true, false},
-		{65535, 0, false, true},     {40000, 7232, false, false},
+		{7, 7, false, false},    {1, 2, false, true},         {3, 30000, false, true},
+		{0, 32767, false, true}, {0, 32768, false, false},    {32768, 0, false, false},
+		{0, 32769, true, false}, {6, 60000, true, false},     {0, 65535, true, false},
+		{65535, 0, false, true}, {40000, 7232, false, false},
 	};
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
 		assert_int_equal(seqno_newer(pairs[i].a, pairs[i].b), pairs[i].newer);

@@ -48,7 +48,8 @@ static struct blob example(void)
 /* Makes the ICMPv6 checksum of a payload right again after a change. */
 static void mend_checksum(struct blob payload)
 {
-	struct ip6 source = ip6_packet_source(&payload.bytes[16]), destination = ip6_packet_destination(&payload.bytes[16]);
+	struct ip6 source = ip6_packet_source(&payload.bytes[16]),
+		   destination = ip6_packet_destination(&payload.bytes[16]);
 	size_t len = payload.len - 56;
 	payload.bytes[58] = payload.bytes[59] = 0;
 	uint64_t sum = checksum_pseudo_header(&source, &destination, (uint32_t)len, NEXT_HEADER_ICMP6);
@@ -173,28 +174,19 @@ static void test_changed_fields(void **state)
 		uint8_t value;
 		int result;
 	} rows[] = {
-		{0, 0x04, 0},			/* original destination: anything */
-		{16, 0x45, -EBADMSG},		/* version 4 */
-		{16, 0x6f, 0},			/* traffic class and flow label do not matter */
-		{20, 0x01, -EBADMSG},		/* payload length too long */
-		{21, 0x5f, -EBADMSG},		/* too short */
-		{21, 0x61, -EBADMSG},
-		{21, 0x00, -EBADMSG},
-		{22, 17, -EBADMSG},		/* next header */
-		{22, 0, -EBADMSG},
-		{23, 1, 0},			/* hop limit */
-		{24, 0x05, -EBADMSG},		/* source in another /64 */
-		{31, 0x23, -EBADMSG},
-		{39, 0x01, 0},			/* any host of the reporter's /64 */
-		{40, 0x05, -EBADMSG},		/* destination */
-		{55, 0x89, -EBADMSG},
-		{56, 0, -EBADMSG},		/* type */
-		{56, 1, 0},
-		{56, 2, 0},
-		{56, 4, 0},
-		{56, 5, -EBADMSG},
-		{56, 128, -EBADMSG},
-		{57, 7, 0},			/* code */
+		{0, 0x04, 0},         /* original destination: anything */
+		{16, 0x45, -EBADMSG}, /* version 4 */
+		{16, 0x6f, 0},        /* traffic class and flow label do not matter */
+		{20, 0x01, -EBADMSG}, /* payload length too long */
+		{21, 0x5f, -EBADMSG}, /* too short */
+		{21, 0x61, -EBADMSG}, {21, 0x00, -EBADMSG}, {22, 17, -EBADMSG}, /* next header */
+		{22, 0, -EBADMSG},    {23, 1, 0},                               /* hop limit */
+		{24, 0x05, -EBADMSG},                                           /* source in another /64 */
+		{31, 0x23, -EBADMSG}, {39, 0x01, 0},                            /* any host of the reporter's /64 */
+		{40, 0x05, -EBADMSG},                                           /* destination */
+		{55, 0x89, -EBADMSG}, {56, 0, -EBADMSG},                        /* type */
+		{56, 1, 0},           {56, 2, 0},           {56, 4, 0},
+		{56, 5, -EBADMSG},    {56, 128, -EBADMSG},  {57, 7, 0}, /* code */
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct oob_report report;
@@ -225,7 +217,9 @@ static void test_each_bit(void **state)
 static void test_second_word(void **state)
 {
 	(void)state;
-	static const uint32_t words[] = {[ICMP6_UNREACHABLE] = 0, [ICMP6_TOO_BIG] = 0x578, [ICMP6_TIME_EXCEEDED] = 0,
+	static const uint32_t words[] = {[ICMP6_UNREACHABLE] = 0,
+					 [ICMP6_TOO_BIG] = 0x578,
+					 [ICMP6_TIME_EXCEEDED] = 0,
 					 [ICMP6_PARAMETER_PROBLEM] = 0x578};
 	for (uint8_t type = 1; type <= 4; type++) {
 		struct oob_report report;

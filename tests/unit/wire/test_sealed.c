@@ -62,7 +62,7 @@ static void test_raw_data_vectors(void **state)
 	static const struct ip6 nowhere;
 	size_t i;
 	assert_int_equal(json_array_size(list), 5);
-	json_array_foreach(list, i, vector) {
+	json_array_foreach (list, i, vector) {
 		struct aead_key *key = key_of_hex(text_of(vector, "key"));
 		struct blob plaintext = hex_of(vector, "plaintext"), body = hex_of(vector, "raw_data");
 		struct blob nonce = hex_of(vector, "nonce");
@@ -93,7 +93,7 @@ static void test_reject_vectors(void **state)
 	json_t *list = json_object_get(json_object_get(root, "crypto"), "aes256gcm_reject");
 	size_t i;
 	assert_int_equal(json_array_size(list), 8);
-	json_array_foreach(list, i, vector) {
+	json_array_foreach (list, i, vector) {
 		struct aead_key *key = key_of_hex(text_of(vector, "key"));
 		struct blob body = hex_of(vector, "raw_data");
 		assert_int_equal(open_body(body, key), -EBADMSG);
@@ -169,9 +169,14 @@ static void test_versions_and_types(void **state)
 		const char *header;
 		int result;
 	} rows[] = {
-		{"01000000", 0},		{"01010000", 0},		{"01020000", 0},
-		{"0100ffff", 0},		{"01030000", -EPROTONOSUPPORT}, {"01ff0000", -EPROTONOSUPPORT},
-		{"00000000", -EPROTONOSUPPORT}, {"02000000", -EPROTONOSUPPORT},
+		{"01000000", 0},
+		{"01010000", 0},
+		{"01020000", 0},
+		{"0100ffff", 0},
+		{"01030000", -EPROTONOSUPPORT},
+		{"01ff0000", -EPROTONOSUPPORT},
+		{"00000000", -EPROTONOSUPPORT},
+		{"02000000", -EPROTONOSUPPORT},
 	};
 	struct aead_key *key = key_of_hex(key_hex);
 	for (uint8_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -230,14 +235,10 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_example_frame),
-		cmocka_unit_test(test_raw_data_vectors),
-		cmocka_unit_test(test_reject_vectors),
-		cmocka_unit_test(test_each_changed_bit),
-		cmocka_unit_test(test_each_shorter_body),
-		cmocka_unit_test(test_lengths),
-		cmocka_unit_test(test_versions_and_types),
-		cmocka_unit_test(test_other_key),
+		cmocka_unit_test(test_example_frame),       cmocka_unit_test(test_raw_data_vectors),
+		cmocka_unit_test(test_reject_vectors),      cmocka_unit_test(test_each_changed_bit),
+		cmocka_unit_test(test_each_shorter_body),   cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_versions_and_types),  cmocka_unit_test(test_other_key),
 		cmocka_unit_test(test_consecutive_packets),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);

@@ -104,7 +104,7 @@ struct prefix_case {
 	const char *encoding;
 	unsigned len;
 	const char *bytes;
-	const char *expected;	/* NULL: the TLV is dropped */
+	const char *expected; /* NULL: the TLV is dropped */
 };
 
 static void check_prefix(const struct prefix_case *row, const struct tlv_prefix *prefix)
@@ -204,12 +204,13 @@ static void test_lengths(void **state)
 	static const char *const payloads[] = {
 		[TLV_HELLO] = "8000000007d0",
 		[TLV_IHU] = "0200000a0fa020010db8000000000000000000000001",
-		[TLV_UPDATE] = "02004000753000010005" "0430000000000001"
+		[TLV_UPDATE] = "02004000753000010005"
+			       "0430000000000001"
 			       "8f40c5adb68f25624ae5b214ea767a6ec94d829d3d7b5e1ad1ba6f3e2138285f0000a1a2a3a4a5a6",
 		[TLV_ROUTE_REQUEST] = "0002400430000000000001",
 		[TLV_SEQNO_REQUEST] = "024000084000"
-			"8f40c5adb68f25624ae5b214ea767a6ec94d829d3d7b5e1ad1ba6f3e2138285f0000a1a2a3a4a5a6"
-			"0430000000000001",
+				      "8f40c5adb68f25624ae5b214ea767a6ec94d829d3d7b5e1ad1ba6f3e2138285f0000a1a2a3a4a5a6"
+				      "0430000000000001",
 	};
 	for (unsigned type = 0; type < sizeof(payloads) / sizeof(payloads[0]); type++) {
 		if (payloads[type] == NULL)
@@ -285,7 +286,10 @@ static void test_no_stray_bits_sent(void **state)
 	}
 	struct tlv tlv = {.type = TLV_ROUTE_REQUEST,
 			  .route_request.prefix = {.encoding = AE_IPV6, .subnet = subnet_of_text("43f:ffff::/11")}};
-	assert_hex(out, tlv_write_frame(&tlv, out), "010100002a030007" "0905" "00020b0420");
+	assert_hex(out, tlv_write_frame(&tlv, out),
+		   "010100002a030007"
+		   "0905"
+		   "00020b0420");
 }
 
 static void test_refused_prefixes(void **state)
@@ -295,10 +299,14 @@ static void test_refused_prefixes(void **state)
 		uint8_t encoding, len;
 		bool update, route_request, seqno_request;
 	} rows[] = {
-		{AE_WILDCARD, 0, false, true, false},	{AE_IPV4, 24, true, false, false},
-		{AE_IPV4, 33, false, false, false},	{AE_IPV6, 128, true, true, true},
-		{AE_IPV6, 129, false, false, false},	{AE_IPV6, 255, false, false, false},
-		{AE_LINK_LOCAL, 64, false, false, false}, {4, 64, false, false, false},
+		{AE_WILDCARD, 0, false, true, false},
+		{AE_IPV4, 24, true, false, false},
+		{AE_IPV4, 33, false, false, false},
+		{AE_IPV6, 128, true, true, true},
+		{AE_IPV6, 129, false, false, false},
+		{AE_IPV6, 255, false, false, false},
+		{AE_LINK_LOCAL, 64, false, false, false},
+		{4, 64, false, false, false},
 		{255, 0, false, false, false},
 	};
 	uint8_t out[TLV_FRAME_SIZE_MAX];

@@ -220,7 +220,8 @@ static void check_tun_oob(struct blob bytes)
 	uint8_t *quoted, out[ICMP6_ERROR_SIZE_MAX];
 	size_t quoted_len;
 	assert_int_equal(oob_read(&plaintext.bytes[USER_HEADER_SIZE], plaintext.len - USER_HEADER_SIZE, &source,
-				  &destination, &report), 0);
+				  &destination, &report),
+			 0);
 	assert_int_equal(sealed_open(report.quote, report.quote_len, key, &type, &quoted, &quoted_len), 0);
 	assert_int_equal(type, USER_L3);
 	assert_bytes(out, icmp6_write_error(out, &source, &destination, 62, &report.error, quoted, quoted_len), bytes);
@@ -280,7 +281,7 @@ static void test_every_trace(void **state)
 	unsigned checked = 0;
 	size_t i;
 	json_t *trace;
-	json_array_foreach(json_object_get(root, "traces"), i, trace) {
+	json_array_foreach (json_object_get(root, "traces"), i, trace) {
 		const json_t *fields = json_object_get(trace, "fields");
 		struct blob bytes = hex_of(trace, "hex");
 		for (size_t kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {

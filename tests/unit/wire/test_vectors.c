@@ -67,9 +67,9 @@ static struct tlv update_of(const json_t *fields)
 
 static struct tlv route_request_of(const json_t *fields)
 {
-	return (struct tlv){.type = TLV_ROUTE_REQUEST,
-			    .route_request = {.generation = (uint8_t)number_of(fields, "generation"),
-					      .prefix = prefix_of(fields)}};
+	return (struct tlv){
+		.type = TLV_ROUTE_REQUEST,
+		.route_request = {.generation = (uint8_t)number_of(fields, "generation"), .prefix = prefix_of(fields)}};
 }
 
 static struct tlv seqno_request_of(const json_t *fields)
@@ -216,7 +216,8 @@ static void check_sealed(const json_t *fields, const json_t *plain_vector, const
 	size_t body_len;
 	uint8_t *body = frame_body(frame, &body_len);
 	assert_opens((struct blob){body, body_len}, key, plaintext);
-	struct blob sealed = seal_frame(plaintext, &source, &destination, (uint8_t)number_of(fields, "hop_limit"), key, nonce);
+	struct blob sealed =
+		seal_frame(plaintext, &source, &destination, (uint8_t)number_of(fields, "hop_limit"), key, nonce);
 	assert_bytes(sealed.bytes, sealed.len, bytes);
 	blob_free(sealed);
 	blob_free(plaintext);
@@ -362,9 +363,10 @@ static void check_oob(const json_t *fields, uint8_t *payload, size_t len)
 
 	uint8_t out[OOB_PAYLOAD_MAX], large[1233] = {0};
 	struct icmp6_error error = {.type = (uint8_t)number_of(fields, "icmp_type")};
-	size_t written = report.quote_len > 0
-				 ? oob_write(out, &original, &reporter, &originator, &error, report.quote, report.quote_len)
-				 : oob_write(out, &original, &reporter, &originator, &error, large, sizeof(large));
+	size_t written =
+		report.quote_len > 0
+			? oob_write(out, &original, &reporter, &originator, &error, report.quote, report.quote_len)
+			: oob_write(out, &original, &reporter, &originator, &error, large, sizeof(large));
 	assert_bytes(out, written, (struct blob){payload, len});
 	blob_free(inner);
 }
@@ -424,7 +426,8 @@ static void check_oob_delivered(const json_t *fields, struct blob bytes)
 	uint8_t *quoted, out[ICMP6_ERROR_SIZE_MAX];
 	size_t quoted_len;
 	assert_int_equal(oob_read(&report_bytes.bytes[USER_HEADER_SIZE], report_bytes.len - USER_HEADER_SIZE, &source,
-				  &destination, &report), 0);
+				  &destination, &report),
+			 0);
 	assert_int_equal(sealed_open(report.quote, report.quote_len, key, &type, &quoted, &quoted_len), 0);
 	assert_int_equal(type, USER_L3);
 	size_t len = icmp6_write_error(out, &source, &destination, (uint8_t)number_of(fields, "hop_limit"),
@@ -479,7 +482,7 @@ static void test_every_vector(void **state)
 	unsigned counts[LAYERS] = {0}, checked = 0;
 	size_t i;
 	json_t *vector;
-	json_array_foreach(json_object_get(root, "vectors"), i, vector) {
+	json_array_foreach (json_object_get(root, "vectors"), i, vector) {
 		struct blob bytes = hex_of(vector, "hex");
 		assert_int_equal(bytes.len, number_of(vector, "len"));
 		for (unsigned layer = 0; layer < LAYERS; layer++) {

@@ -161,7 +161,7 @@ static inline json_t *vector_named(const json_t *list, const char *name)
 {
 	size_t i;
 	json_t *vector;
-	json_array_foreach(list, i, vector) {
+	json_array_foreach (list, i, vector) {
 		if (strcmp(text_of(vector, "name"), name) == 0)
 			return vector;
 	}
