@@ -128,28 +128,28 @@ static inline uint8_t *write_reserve(struct writer *w, size_t len)
 static inline void write_bytes(struct writer *w, const void *from, size_t len)
 {
 	uint8_t *at = write_reserve(w, len);
-	if (at != NULL && len > 0)
+	if (!w->failed && len > 0)
 		memcpy(at, from, len);
 }
 
 static inline void write_zeros(struct writer *w, size_t len)
 {
 	uint8_t *at = write_reserve(w, len);
-	if (at != NULL)
+	if (!w->failed)
 		memset(at, 0, len);
 }
 
 static inline void write_u8(struct writer *w, uint8_t value)
 {
 	uint8_t *at = write_reserve(w, 1);
-	if (at != NULL)
+	if (!w->failed)
 		at[0] = value;
 }
 
 static inline void write_u16(struct writer *w, uint16_t value)
 {
 	uint8_t *at = write_reserve(w, 2);
-	if (at != NULL) {
+	if (!w->failed) {
 		at[0] = (uint8_t)(value >> 8);
 		at[1] = (uint8_t)value;
 	}

@@ -125,7 +125,8 @@ void index_remove(struct index *index, uint32_t handle)
 	*link = *link_of(index, handle);
 	*link_of(index, handle) = 0;
 	index->count--;
-	if (index->buckets > INDEX_CHUNK_BUCKETS && index->count < index->buckets / 2)
+	/* Two for one, or the index would end half as large as it was. */
+	for (int i = 0; i < 2 && index->buckets > INDEX_CHUNK_BUCKETS && index->count < index->buckets / 2; i++)
 		join_bucket(index);
 }
 

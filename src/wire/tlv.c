@@ -248,7 +248,7 @@ bool tlv_next(struct reader *body, struct tlv *ret)
 		if (type == TLV_PAD1)
 			continue;
 		struct reader payload = read_slice(body, read_u8(body));
-		if (!body->failed && decode(type, payload, ret))
+		if (decode(type, payload, ret))
 			return true;
 	}
 	return false;

@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -119,14 +120,17 @@ def run_apart(options, test):
   """Runs one test in a process and namespaces of its own. Returns its status, output and duration."""
   started = time.monotonic()
   arguments = [sys.executable, str(HERE / "run.py"), *sys.argv[1:], "--one", test]
-  child = subprocess.Popen(netlab.command(arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                           errors="replace", stdin=subprocess.DEVNULL)
-  try:
-    output, _ = child.communicate(timeout=TEST_SECONDS_MAX)
-    status = child.returncode
-  except subprocess.TimeoutExpired:
-    child.kill()
-    output, status = child.communicate()[0] + f"\nended after {TEST_SECONDS_MAX} s", 1
+  with tempfile.TemporaryDirectory(prefix="mycelium-test-") as folder:
+    # Tests with an ordinary user look into it.
+    os.chmod(folder, 0o755)
+    child = subprocess.Popen(netlab.command(arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                             errors="replace", stdin=subprocess.DEVNULL, env=dict(os.environ, TMPDIR=folder))
+    try:
+      output, _ = child.communicate(timeout=TEST_SECONDS_MAX)
+      status = child.returncode
+    except subprocess.TimeoutExpired:
+      child.kill()
+      output, status = child.communicate()[0] + f"\nended after {TEST_SECONDS_MAX} s", 1
   return status, output, time.monotonic() - started
 
 

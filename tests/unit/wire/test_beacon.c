@@ -107,8 +107,11 @@ static void test_senders(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bytes),      cmocka_unit_test(test_lengths), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_own_beacon), cmocka_unit_test(test_senders),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_own_beacon),
+		cmocka_unit_test(test_senders),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

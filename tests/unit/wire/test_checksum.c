@@ -137,9 +137,12 @@ static void test_udp_packets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known_answers),  cmocka_unit_test(test_all_lengths_and_alignments),
-		cmocka_unit_test(test_largest_region), cmocka_unit_test(test_chained_regions),
-		cmocka_unit_test(test_pseudo_header),  cmocka_unit_test(test_udp_packets),
+		cmocka_unit_test(test_known_answers),
+		cmocka_unit_test(test_all_lengths_and_alignments),
+		cmocka_unit_test(test_largest_region),
+		cmocka_unit_test(test_chained_regions),
+		cmocka_unit_test(test_pseudo_header),
+		cmocka_unit_test(test_udp_packets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

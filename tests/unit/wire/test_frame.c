@@ -174,9 +174,12 @@ static void test_random_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_decoder_vectors),       cmocka_unit_test(test_end_of_stream_text),
-		cmocka_unit_test(test_header_fields),         cmocka_unit_test(test_largest_data_frame),
-		cmocka_unit_test(test_largest_skipped_frame), cmocka_unit_test(test_random_bytes),
+		cmocka_unit_test(test_decoder_vectors),
+		cmocka_unit_test(test_end_of_stream_text),
+		cmocka_unit_test(test_header_fields),
+		cmocka_unit_test(test_largest_data_frame),
+		cmocka_unit_test(test_largest_skipped_frame),
+		cmocka_unit_test(test_random_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -302,11 +302,16 @@ static void test_random_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_flags_written),    cmocka_unit_test(test_field_offsets),
-		cmocka_unit_test(test_flags_read),       cmocka_unit_test(test_least_lengths),
-		cmocka_unit_test(test_topic_lengths),    cmocka_unit_test(test_chunk_sizes),
-		cmocka_unit_test(test_largest_packets),  cmocka_unit_test(test_acknowledgements),
-		cmocka_unit_test(test_not_acknowledged), cmocka_unit_test(test_random_bytes),
+		cmocka_unit_test(test_flags_written),
+		cmocka_unit_test(test_field_offsets),
+		cmocka_unit_test(test_flags_read),
+		cmocka_unit_test(test_least_lengths),
+		cmocka_unit_test(test_topic_lengths),
+		cmocka_unit_test(test_chunk_sizes),
+		cmocka_unit_test(test_largest_packets),
+		cmocka_unit_test(test_acknowledgements),
+		cmocka_unit_test(test_not_acknowledged),
+		cmocka_unit_test(test_random_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -195,6 +195,22 @@ static void test_versions_and_types(void **state)
 	aead_key_free(key);
 }
 
+/* A body of less than 32 bytes is too short even when its tag fits. */
+static void test_user_header_cut(void **state)
+{
+	(void)state;
+	struct aead_key *key = key_of_hex(key_hex);
+	for (uint8_t len = 0; len < 4; len++) {
+		uint8_t nonce[AEAD_NONCE_SIZE] = {len};
+		struct blob plaintext = blob_new("\1\0\0", len);
+		struct blob body = seal_bytes(plaintext, key, nonce);
+		assert_int_equal(open_body(body, key), -EBADMSG);
+		blob_free(plaintext);
+		blob_free(body);
+	}
+	aead_key_free(key);
+}
+
 static void test_other_key(void **state)
 {
 	(void)state;
@@ -235,10 +251,15 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_example_frame),       cmocka_unit_test(test_raw_data_vectors),
-		cmocka_unit_test(test_reject_vectors),      cmocka_unit_test(test_each_changed_bit),
-		cmocka_unit_test(test_each_shorter_body),   cmocka_unit_test(test_lengths),
-		cmocka_unit_test(test_versions_and_types),  cmocka_unit_test(test_other_key),
+		cmocka_unit_test(test_example_frame),
+		cmocka_unit_test(test_raw_data_vectors),
+		cmocka_unit_test(test_reject_vectors),
+		cmocka_unit_test(test_each_changed_bit),
+		cmocka_unit_test(test_each_shorter_body),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_versions_and_types),
+		cmocka_unit_test(test_user_header_cut),
+		cmocka_unit_test(test_other_key),
 		cmocka_unit_test(test_consecutive_packets),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);

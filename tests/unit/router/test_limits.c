@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a remote can grow, filled to its limit. */
+#include "rig.h"
+#include "router/internal.h"
+
+static struct subnet numbered_subnet(uint32_t number)
+{
+	struct subnet subnet = {.len = 64};
+	subnet.addr.bytes[0] = 4;
+	for (int i = 0; i < 4; i++)
+		subnet.addr.bytes[4 + i] = (uint8_t)(number >> (24 - 8 * i));
+	return subnet;
+}
+
+static void test_peers(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	static uint32_t peers[ROUTER_PEERS_MAX];
+	for (unsigned i = 0; i < ROUTER_PEERS_MAX; i++) {
+		peers[i] = router_add_peer(rig->router, 10, rig->now);
+		assert_int_not_equal(peers[i], ROUTER_NO_PEER);
+	}
+	assert_int_equal(router_add_peer(rig->router, 10, rig->now), ROUTER_NO_PEER);
+	router_peers_died(rig->router, peers, ROUTER_PEERS_MAX, rig->now);
+	assert_int_equal(router_sizes(rig->router).peers, 0);
+	assert_int_not_equal(router_add_peer(rig->router, 10, rig->now), ROUTER_NO_PEER);
+	rig_stop(rig);
+}
+
+static void test_route_requests_of_one_peer(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 20);
+	for (uint32_t i = 0; i < 5000; i++) {
+		struct tlv request = make_route_request(numbered_subnet(i), 0);
+		router_handle_tlv(rig->router, a, &request, rig->now);
+	}
+	assert_int_equal(router_sizes(rig->router).queries, 1000);
+	assert_int_equal(router_counters(rig->router)->dropped_over_budget, 4000);
+	rig_pull(rig);
+	assert_int_equal(count_sent(rig, b, TLV_ROUTE_REQUEST), 1000);
+	/* 200 a second come back; the other peer's own budget is whole. */
+	rig_pass(rig, 1000);
+	for (uint32_t i = 5000; i < 6000; i++) {
+		struct tlv request = make_route_request(numbered_subnet(i), 0);
+		router_handle_tlv(rig->router, a, &request, rig->now);
+	}
+	assert_int_equal(router_sizes(rig->router).queries, 1200);
+	rig_check(rig);
+	rig_pass(rig, 15000);
+	assert_int_equal(router_sizes(rig->router).queries, 0);
+	rig_stop(rig);
+}
+
+/* Fills `count` searches on behalf of others, from as many peers as that takes. */
+static void fill_queries(struct rig *rig, uint32_t count)
+{
+	uint32_t peer = ROUTER_NO_PEER;
+	for (uint32_t i = 0; i < count; i++) {
+		if (i % REQUESTS_BURST == 0)
+			peer = router_add_peer(rig->router, 10, rig->now);
+		struct tlv request = make_route_request(numbered_subnet(i), 0);
+		router_handle_tlv(rig->router, peer, &request, rig->now);
+	}
+}
+
+static void test_queries(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	fill_queries(rig, QUERIES_MAX);
+	assert_int_equal(router_sizes(rig->router).queries, QUERIES_MAX - QUERIES_RESERVED);
+	rig_check(rig);
+	/* Foreign packets find no room; the node itself does. */
+	struct ip6 address = {{5}};
+	assert_int_equal(router_need_route(rig->router, &address, NEED_FORWARD, rig->now), ROUTE_NONE);
+	assert_int_equal(router_need_route(rig->router, &address, NEED_SEND, rig->now), ROUTE_SEARCHING);
+	/* What waits to leave is bounded too: no peer has more than its list holds. */
+	struct tlv tlv;
+	unsigned requests = 0;
+	uint32_t peer = router_next_ready_peer(rig->router);
+	while (router_next_tlv(rig->router, peer, rig->now, &tlv))
+		requests += tlv.type == TLV_ROUTE_REQUEST;
+	assert_int_equal(requests, REQUESTS_PER_PEER_MAX);
+	rig_stop(rig);
+}
+
+static void test_seqno_requests(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 20);
+	struct origin o = origin_make(1, 1);
+	give_update(rig, a, &o, 5, 3);
+	for (uint16_t seqno = 4; seqno < 500; seqno++) {
+		struct tlv request = make_seqno_request(&o, seqno, 64);
+		router_handle_tlv(rig->router, b, &request, rig->now);
+	}
+	assert_int_equal(router_sizes(rig->router).seqno_requests, SEQNO_REQUESTS_PER_SOURCE_MAX);
+	rig_forget(rig);
+	rig_pull(rig);
+	assert_int_equal(count_sent(rig, a, TLV_SEQNO_REQUEST), SEQNO_REQUESTS_PER_SOURCE_MAX);
+	/* Beyond the budget nothing is even looked at. */
+	uint64_t unhandled = router_counters(rig->router)->seqno_unhandled;
+	for (unsigned i = 0; i < 3000; i++) {
+		struct origin unknown = origin_make(1000 + i, 0);
+		struct tlv request = make_seqno_request(&unknown, 1, 64);
+		router_handle_tlv(rig->router, b, &request, rig->now);
+	}
+	assert_true(router_counters(rig->router)->seqno_unhandled - unhandled <= REQUESTS_BURST - 496);
+	rig_stop(rig);
+}
+
+static void test_requesters(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = rig_peer(rig, 20);
+	struct origin o = origin_make(1, 1);
+	give_update(rig, a, &o, 5, 3);
+	for (unsigned i = 0; i < 100; i++) {
+		uint32_t peer = rig_peer(rig, 30);
+		give_seqno_request(rig, peer, &o, 4, 64);
+	}
+	give_update(rig, a, &o, 5, 4);
+	assert_int_equal(count_type(rig, TLV_UPDATE), SEQNO_REQUESTERS_MAX);
+	rig_stop(rig);
+}
+
+/* New router ids for one subnet: only so many sources are kept, and without one nothing is announced. */
+static void test_sources_of_one_subnet(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = rig_peer(rig, 20);
+	rig_peer(rig, 30);
+	unsigned announced = 0;
+	for (unsigned life = 0; life < 200; life++) {
+		struct origin o = origin_make(1, (uint8_t)life);
+		give_update(rig, a, &o, 5, 3);
+		announced += count_type(rig, TLV_UPDATE);
+	}
+	assert_int_equal(announced, SOURCES_PER_DESTINATION_MAX);
+	assert_int_equal(router_sizes(rig->router).sources, SOURCES_PER_DESTINATION_MAX);
+	struct origin other = origin_make(2, 0);
+	give_update(rig, a, &other, 5, 3);
+	assert_int_equal(count_type(rig, TLV_UPDATE), 1);
+	rig_stop(rig);
+}
+
+static void test_answers(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 30);
+	enum { COUNT = 1500 };
+	for (unsigned i = 1; i <= COUNT; i++) {
+		struct origin o = origin_make(i, 0);
+		give_update(rig, a, &o, 5, 3);
+	}
+	for (unsigned i = 1; i <= COUNT; i++) {
+		struct origin o = origin_make(i, 0);
+		struct tlv request = make_route_request(o.subnet, 0);
+		router_handle_tlv(rig->router, b, &request, rig->now + 5000 + i * 10);
+		router_handle_tlv(rig->router, b, &request, rig->now + 5000 + i * 10);
+	}
+	rig->now += 5000 + COUNT * 10;
+	rig_forget(rig);
+	rig_pull(rig);
+	assert_int_equal(count_sent(rig, b, TLV_UPDATE), ANSWERS_PER_PEER_MAX);
+	rig_stop(rig);
+}
+
+static void test_interests(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = rig_peer(rig, 20);
+	struct origin o = origin_make(1, 0);
+	give_update(rig, a, &o, 5, 3);
+	for (unsigned i = 0; i < 500; i++)
+		give_route_request(rig, a, o.subnet, 0); /* the same interest */
+	assert_int_equal(router_counters(rig->router)->dropped_over_budget, 0);
+	for (unsigned i = 0; i < INTERESTS_MAX + 100; i++) {
+		uint32_t handle = destination_find(rig->router, &o.subnet);
+		interest_add(rig->router, handle, 0x7f000000u + i);
+	}
+	assert_int_equal(router_counters(rig->router)->dropped_over_budget, 101);
+	rig_check(rig);
+	rig_pass(rig, 15000);
+	assert_int_equal(rig->router->interests.count, 0);
+	rig_stop(rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_peers),
+		cmocka_unit_test(test_route_requests_of_one_peer),
+		cmocka_unit_test(test_queries),
+		cmocka_unit_test(test_seqno_requests),
+		cmocka_unit_test(test_requesters),
+		cmocka_unit_test(test_sources_of_one_subnet),
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_interests),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
