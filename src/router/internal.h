@@ -38,9 +38,9 @@ enum {
 	SOURCES_PER_DESTINATION_MAX = 64, /* router ids change with each restart of their node only */
 	ORIGINATORS_MAX = 1 << 22,
 	QUERIES_MAX = 65536,
-	QUERIES_RESERVED = 8192,    /* of them, for what this node itself looks for */
-	SEQNO_REQUESTS_MAX = 65536, /* beyond: the oldest goes */
-	SEQNO_REQUESTS_PER_SOURCE_MAX = 16,
+	QUERIES_RESERVED = 8192,            /* of them, for what this node itself looks for */
+	SEQNO_REQUESTS_MAX = 65536,         /* beyond: the oldest goes */
+	SEQNO_REQUESTS_PER_SOURCE_MAX = 16, /* of one asker */
 	SEQNO_REQUESTERS_MAX = 64,
 	NOTES_MAX = 1 << 20,
 	INTERESTS_MAX = 4096,

@@ -91,23 +91,14 @@ static void free_request(struct router *router, struct seqno_request *request)
 	destination_unhold(router, destination);
 }
 
-static struct seqno_request *find_or_make(struct router *router, uint32_t destination, uint32_t originator,
+static struct seqno_request *make_request(struct router *router, uint32_t destination, uint32_t originator,
 					  uint16_t seqno)
 {
-	unsigned count = 0;
-	for (uint32_t handle = first_of_source(router, destination, originator); handle != 0; count++) {
-		struct seqno_request *request = seqno_request_at(router, handle);
-		if (request->seqno == seqno)
-			return request;
-		handle = next_of_source(router, request);
-	}
 	if (router->seqno_requests.count >= SEQNO_REQUESTS_MAX)
 		free_request(router, container_of(router->seqno_requests_by_age.next, struct seqno_request, node));
-	uint32_t handle = count < SEQNO_REQUESTS_PER_SOURCE_MAX ? pool_take(&router->seqno_requests) : 0;
-	if (handle == 0) {
-		router->counters.dropped_over_budget++;
+	uint32_t handle = pool_take(&router->seqno_requests);
+	if (handle == 0)
 		return NULL;
-	}
 	struct seqno_request *request = seqno_request_at(router, handle);
 	*request = (struct seqno_request){.handle = handle,
 					  .destination = destination,
@@ -118,6 +109,27 @@ static struct seqno_request *find_or_make(struct router *router, uint32_t destin
 	originator_retain(router, originator);
 	index_add(&router->seqno_request_index, handle);
 	list_append(&router->seqno_requests_by_age, &request->node);
+	return request;
+}
+
+/* The record of a request by a peer, or by ourselves (NULL). Nobody may have too many of one source, so that nobody can
+ * crowd out the others. */
+static struct seqno_request *find_or_make(struct router *router, uint32_t destination, uint32_t originator,
+					  uint16_t seqno, const struct neighbour *requester)
+{
+	unsigned count = 0;
+	for (uint32_t handle = first_of_source(router, destination, originator); handle != 0;) {
+		struct seqno_request *request = seqno_request_at(router, handle);
+		if (request->seqno == seqno)
+			return request;
+		count += requester != NULL ? note_of(router, request->requesters, requester->handle) != NULL
+					   : request->requesters == 0;
+		handle = next_of_source(router, request);
+	}
+	struct seqno_request *request =
+		count < SEQNO_REQUESTS_PER_SOURCE_MAX ? make_request(router, destination, originator, seqno) : NULL;
+	if (request == NULL)
+		router->counters.dropped_over_budget++;
 	return request;
 }
 
@@ -159,7 +171,7 @@ static struct neighbour *living_neighbour(const struct router *router, const str
 void seqno_ask(struct router *router, uint32_t destination, uint32_t originator, struct neighbour *neighbour)
 {
 	uint16_t seqno = source_next_seqno(router, destination, originator);
-	struct seqno_request *request = find_or_make(router, destination, originator, seqno);
+	struct seqno_request *request = find_or_make(router, destination, originator, seqno, NULL);
 	if (request == NULL)
 		return;
 	if (neighbour != NULL) {
@@ -341,7 +353,7 @@ void seqno_request_handle(struct router *router, struct neighbour *from, const s
 		router->counters.seqno_unhandled++;
 		return;
 	}
-	struct seqno_request *record = find_or_make(router, destination, originator, request->seqno);
+	struct seqno_request *record = find_or_make(router, destination, originator, request->seqno, from);
 	if (record != NULL)
 		pass_on(router, from, record, (uint8_t)(request->hop_count - 1));
 	originator_forget(router, originator);

@@ -107,7 +107,8 @@ static void test_every_option(void **state)
 	(void)state;
 	struct parsed p;
 	PARSE_OK(&p, "-k", "K", "-c", "C", "-d", "--silent", "--log-format", "plain", "-t", "1", "--disable-quic",
-		 "--disable-peer-discovery", "--api-addr", "[::1]:2", "--no-tun", "--tun-name", "T", "--firewall-mark", "3");
+		 "--disable-peer-discovery", "--api-addr", "[::1]:2", "--no-tun", "--tun-name", "T", "--firewall-mark",
+		 "3");
 	assert_string_equal(p.args.key_file, "K");
 	assert_string_equal(p.args.config_file, "C");
 	assert_true(p.args.debug && p.args.silent && p.args.no_tun && p.args.has_firewall_mark);
@@ -146,7 +147,8 @@ static void test_peers_are_greedy(void **state)
 	REFUSE("error: invalid value 'inspect' for '--peers <STATIC_PEERS>...': missing leading protocol identifier\n"
 	       "\n  tip: --peers takes every word that follows; in front of 'inspect' write --peers=ENDPOINT\n",
 	       "--peers", "tcp://192.0.2.1:1", "inspect");
-	REFUSE("error: unrecognized subcommand 'tcp://192.0.2.1:2'\n", "--peers=tcp://192.0.2.1:1", "tcp://192.0.2.1:2");
+	REFUSE("error: unrecognized subcommand 'tcp://192.0.2.1:2'\n",
+	       "--peers=tcp://192.0.2.1:1", "tcp://192.0.2.1:2");
 	REFUSE("error: a value is required for '--peers <STATIC_PEERS>...' but none was supplied\n", "--peers");
 	REFUSE("error: a value is required for '--peers <STATIC_PEERS>...'", "--peers", "--no-tun");
 	REFUSE("error: invalid value '' for '--peers <STATIC_PEERS>...': missing", "--peers=");
@@ -194,7 +196,8 @@ static void test_arguments_of_commands(void **state)
 	PARSE_OK(&p, "generate-keys", "--force");
 	assert_true(p.args.force);
 	parsed_free(&p);
-	REFUSE("error: unexpected argument 'b' found\n\nUsage: mycelium inspect [OPTIONS] [KEY]\n", "inspect", "a", "b");
+	REFUSE("error: unexpected argument 'b' found\n\nUsage: mycelium inspect [OPTIONS] [KEY]\n",
+	       "inspect", "a", "b");
 	REFUSE("error: unexpected argument '--json' found", "generate-keys", "--json");
 }
 
@@ -211,13 +214,15 @@ static void test_global_options(void **state)
 	parsed_free(&p);
 	REFUSE("error: unexpected argument '--api-addr' found\n", "peers", "list", "--api-addr", "127.0.0.1:1");
 	REFUSE("error: unexpected argument '-V' found\n", "peers", "-V");
-	REFUSE("error: the argument '--key-file <KEY_FILE>' cannot be used multiple times\n", "inspect", "-k", "a", "-k", "b");
+	REFUSE("error: the argument '--key-file <KEY_FILE>' cannot be used multiple times\n",
+	       "inspect", "-k", "a", "-k", "b");
 }
 
 static void test_bad_values(void **state)
 {
 	(void)state;
-	REFUSE("error: invalid value '-1' for '--tcp-listen-port <TCP_LISTEN_PORT>': -1 is not in 0..=65535\n", "-t=-1");
+	REFUSE("error: invalid value '-1' for '--tcp-listen-port <TCP_LISTEN_PORT>': -1 is not in 0..=65535\n",
+	       "-t=-1");
 	REFUSE("error: unexpected argument '-1' found\n", "-t", "-1");
 	REFUSE("error: unexpected argument '--foo' found\n", "-t", "--foo=1");
 	REFUSE("error: a value is required for '--tcp-listen-port <TCP_LISTEN_PORT>'", "-t", "-d");
@@ -236,7 +241,8 @@ static void test_case_and_abbreviations(void **state)
 	REFUSE("error: unexpected argument '--sil' found\n\n  tip: a similar argument exists: '--silent'\n\n"
 	       "Usage: mycelium --silent\n", "--sil");
 	REFUSE("error: unexpected argument '-K' found\n", "-K", "x");
-	REFUSE("error: unrecognized subcommand 'Inspect'\n\n  tip: a similar subcommand exists: 'inspect'\n", "Inspect");
+	REFUSE("error: unrecognized subcommand 'Inspect'\n\n  tip: a similar subcommand exists: 'inspect'\n",
+	       "Inspect");
 	REFUSE("error: unexpected argument '--jso' found\n\n  tip: a similar argument exists: '--json'\n\n"
 	       "Usage: mycelium inspect --json [KEY]\n", "inspect", "--jso");
 	REFUSE("error: unexpected argument '--key-fil' found\n\n  tip: a similar argument exists: '--key-file'\n\n"

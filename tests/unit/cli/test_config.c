@@ -114,8 +114,8 @@ static void test_flags_and_names(void **state)
 	assert_string_equal(f->config.node.tun_name, "a");
 	assert_true(f->config.node.has_firewall_mark);
 	assert_int_equal(f->config.node.firewall_mark, 1);
-	assert_int_equal(BUILD(f, "no_tun = false\ntun_name = 'a'\nfirewall_mark = 1", "--no-tun", "--tun-name", "mycelium",
-			       "--firewall-mark", "0", "-k", "key"), 0);
+	assert_int_equal(BUILD(f, "no_tun = false\ntun_name = 'a'\nfirewall_mark = 1", "--no-tun", "--tun-name",
+			       "mycelium", "--firewall-mark", "0", "-k", "key"), 0);
 	assert_true(f->config.node.no_tun);
 	assert_string_equal(f->config.node.tun_name, "mycelium");
 	assert_true(f->config.node.has_firewall_mark);

@@ -101,10 +101,12 @@ static void test_problems_name_file_line_and_key(void **state)
 	assert_problem("no_tun = 'maybe'", "x.toml:1: no_tun: \"maybe\" is neither true nor false");
 	assert_problem("disable_quic = []", "x.toml:1: disable_quic: must be true or false, not a list");
 	assert_problem("firewall_mark = -1", "x.toml:1: firewall_mark: -1 is not in 0..=4294967295");
-	assert_problem("api_addr = 'localhost:1'", "x.toml:1: api_addr: \"localhost:1\": invalid socket address syntax; "
-						   "write it like 127.0.0.1:8989");
-	assert_problem("tun_name = 'abcdefghijklmnop'", "x.toml:1: tun_name: \"abcdefghijklmnop\": interface names have "
-							"at most 15 characters, this one has 16");
+	assert_problem("api_addr = 'localhost:1'",
+		       "x.toml:1: api_addr: \"localhost:1\": invalid socket address syntax; "
+		       "write it like 127.0.0.1:8989");
+	assert_problem("tun_name = 'abcdefghijklmnop'",
+		       "x.toml:1: tun_name: \"abcdefghijklmnop\": "
+		       "interface names have at most 15 characters, this one has 16");
 	assert_int_equal(load(&f, "peers = [\n'tcp://192.0.2.6:9651',\n'x']"), -EINVAL);
 	assert_non_null(strstr(f.problems.text[0], "x.toml:3: peers: \"x\": missing leading protocol identifier; "));
 	assert_int_equal(load(&f, "peers = [\n"), -EINVAL);
@@ -119,7 +121,8 @@ static void test_unknown_keys_warn(void **state)
 	(void)state;
 	assert_warning("\npeer = []", "x.toml:2: unknown key \"peer\", did you mean \"peers\"?");
 	assert_warning("xyzzy = 1", "x.toml:1: unknown key \"xyzzy\", ignored");
-	assert_warning("TCP_listen_port = 1", "x.toml:1: unknown key \"TCP_listen_port\", did you mean \"tcp_listen_port\"?");
+	assert_warning("TCP_listen_port = 1",
+		       "x.toml:1: unknown key \"TCP_listen_port\", did you mean \"tcp_listen_port\"?");
 	assert_warning("\"no_tun\\u0000\" = 1", "x.toml:1: unknown key \"no_tun\", did you mean \"no_tun\"?");
 	assert_warning("\"\\u001b[2J\" = 1", "x.toml:1: unknown key \"?[2J\", ignored");
 }

@@ -65,7 +65,8 @@ static void test_command_with_an_argument(void **state)
 			    "Options:\n"
 			    "      --json                       Print JSON\n"
 			    "  -k, --key-file <KEY_FILE>        File with the private key of the node\n"
-			    "  -c, --config-file <CONFIG_FILE>  Configuration file of the node; commands do not read it\n"
+			    "  -c, --config-file <CONFIG_FILE>  "
+			    "Configuration file of the node; commands do not read it\n"
 			    "  -h, --help                       Print help\n");
 	free(text);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Values of the Jaro similarity as published with its definition (Winkler 1990), and the near misses of this program. */
+/* Values of the Jaro similarity as published with its definition (Winkler 1990), and near misses of this program. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

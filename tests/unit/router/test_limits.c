@@ -91,7 +91,7 @@ static void test_seqno_requests(void **state)
 {
 	(void)state;
 	struct rig *rig = rig_start();
-	uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 20);
+	uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 20), c = rig_peer(rig, 20);
 	struct origin o = origin_make(1, 1);
 	give_update(rig, a, &o, 5, 3);
 	for (uint16_t seqno = 4; seqno < 500; seqno++) {
@@ -102,6 +102,8 @@ static void test_seqno_requests(void **state)
 	rig_forget(rig);
 	rig_pull(rig);
 	assert_int_equal(count_sent(rig, a, TLV_SEQNO_REQUEST), SEQNO_REQUESTS_PER_SOURCE_MAX);
+	give_seqno_request(rig, c, &o, 600, 64); /* others are not crowded out */
+	expect_seqno_request(rig, a, &o, 600, 63);
 	/* Beyond the budget nothing is even looked at. */
 	uint64_t unhandled = router_counters(rig->router)->seqno_unhandled;
 	for (unsigned i = 0; i < 3000; i++) {
