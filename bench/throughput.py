@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""TCP throughput, CPU seconds per gigabyte and memory: two nodes, two nodes with a relay between, and a bare link beside them.
+"""TCP throughput, CPU per gigabyte and memory: two nodes, two with a relay between, and a bare link beside them.
 
     bench/throughput.py [--rounds N] [--seconds N] [--deployed PROGRAM]
 
-All of them are set up at once and take turns, so that a noisy machine disturbs all alike; what is shown are medians. Everything
-runs on this one machine and shares its processors: compare rows of one run, not runs of different machines. MYCELIUM_REFERENCE,
-or --deployed, adds rows with a deployed node. Prints a table, then a JSON line for each row.
+All of them are set up at once and take turns, so that a noisy machine disturbs all alike; what is shown are medians.
+Everything runs on this one machine and shares its processors: compare rows of one run, not runs of different machines.
+MYCELIUM_REFERENCE, or --deployed, adds rows with a deployed node. Prints a table, then a JSON line for each row.
 """
 import argparse
 import json
@@ -77,13 +77,14 @@ def print_table(results):
     rounds = result["mbit_per_second_rounds"]
     costs = "  ".join(f"{cost:.2f}" for cost in result["cpu_seconds_per_gb"])
     memory = "  ".join(f"{kib / 1024:.1f}" for kib in result["rss_kib"])
-    print(line.format(result["row"], result["mbit_per_second"], f"{min(rounds)}..{max(rounds)}", costs, memory).rstrip())
+    spread = f"{min(rounds)}..{max(rounds)}"
+    print(line.format(result["row"], result["mbit_per_second"], spread, costs, memory).rstrip())
 
 
 def main():
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("--program", default=str(ROOT / "build" / "mycelium"))
-  parser.add_argument("--deployed", default=os.environ.get("MYCELIUM_REFERENCE"), help="a deployed node to compare with")
+  parser.add_argument("--deployed", default=os.environ.get("MYCELIUM_REFERENCE"), help="a deployed node beside it")
   parser.add_argument("--rounds", type=int, default=3)
   parser.add_argument("--seconds", type=int, default=5, help="length of each run")
   options = parser.parse_args()

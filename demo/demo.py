@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shows the network on this machine alone: four nodes, a relay that dies, and traffic that finds another way.
 
-Needs root for its network namespaces, and neither internet nor peers. Everything it makes vanishes with it, however it ends.
+Needs root for its network namespaces, and neither internet nor peers. Everything it makes vanishes with it, however
+it ends.
 """
 import argparse
 import os
@@ -71,7 +72,8 @@ class SteadyPing:
     """Ends it; returns the longest time between two answers and how many packets went unanswered."""
     self.process.send_signal(2)
     text = self.process.communicate()[0]
-    answers = [(float(at), int(seq)) for at, seq in re.findall(r"^\[([\d.]+)\] .*icmp_seq=(\d+) .*time=", text, re.MULTILINE)]
+    found = re.findall(r"^\[([\d.]+)\] .*icmp_seq=(\d+) .*time=", text, re.MULTILINE)
+    answers = [(float(at), int(number)) for at, number in found]
     gaps = [(later[0] - earlier[0], later[1] - earlier[1] - 1) for earlier, later in zip(answers, answers[1:])]
     return max(gaps, default=(0.0, 0))
 

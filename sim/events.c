@@ -19,7 +19,11 @@ void events_free(struct events *events)
 void events_add(struct events *events, uint64_t at_ms, event_handler *handle, void *subject, uint64_t argument)
 {
 	struct event event = {
-		.at_ms = at_ms, .order = events->next_order++, .handle = handle, .subject = subject, .argument = argument,
+		.at_ms = at_ms,
+		.order = events->next_order++,
+		.handle = handle,
+		.subject = subject,
+		.argument = argument,
 	};
 	events->heap = memory_grow(events->heap, &events->capacity, events->count + 1, sizeof(*events->heap));
 	size_t place = events->count++;

@@ -25,11 +25,16 @@ struct flow *flow_start(struct node *source, struct node *destination, uint32_t 
 	struct traffic *traffic = &world->traffic;
 	struct flow *flow = memory_new(1, sizeof(*flow));
 	*flow = (struct flow){
-		.number = (uint32_t)traffic->flow_count, .source = source, .destination = destination,
-		.interval_ms = interval_ms, .running = true, .first_sent_ms = world->now_ms, .mark_ms = FLOW_NO_MARK,
+		.number = (uint32_t)traffic->flow_count,
+		.source = source,
+		.destination = destination,
+		.interval_ms = interval_ms,
+		.running = true,
+		.first_sent_ms = world->now_ms,
+		.mark_ms = FLOW_NO_MARK,
 	};
-	traffic->flows = memory_grow(traffic->flows, &traffic->flows_capacity, traffic->flow_count + 1,
-				     sizeof(struct flow *));
+	traffic->flows =
+		memory_grow(traffic->flows, &traffic->flows_capacity, traffic->flow_count + 1, sizeof(struct flow *));
 	traffic->flows[traffic->flow_count++] = flow;
 	world_at(world, world->now_ms, flow_send, flow, 0);
 	return flow;

@@ -17,16 +17,16 @@ struct flow {
 	struct node *source, *destination;
 	uint32_t interval_ms;
 	bool running;
-	uint64_t sent, delivered, refused, lost;	/* packets; lost ones include those whose hop limit ran out */
+	uint64_t sent, delivered, refused, lost; /* packets; lost ones include those whose hop limit ran out */
 	uint64_t first_sent_ms, first_delivered_ms;
-	uint64_t mark_ms;				/* when the present outage began; FLOW_NO_MARK: there is none */
-	uint64_t repair_ms;				/* length of the last repaired outage */
+	uint64_t mark_ms;   /* when the present outage began; FLOW_NO_MARK: there is none */
+	uint64_t repair_ms; /* length of the last repaired outage */
 };
 
 #define FLOW_NO_MARK UINT64_MAX
 
-/* A flow that sends a packet every `interval_ms`, the first one now. It sends nothing while its source is off. The world
- * owns it. */
+/* A flow that sends a packet every `interval_ms`, the first one now. It sends nothing while its source is off. The
+ * world owns it. */
 struct flow *flow_start(struct node *source, struct node *destination, uint32_t interval_ms);
 void flow_stop(struct flow *flow);
 

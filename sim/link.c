@@ -19,7 +19,10 @@ struct link *link_new(struct world *world, struct node *a, struct node *b, uint3
 	link->delay_ms = delay_ms;
 	for (unsigned side = 0; side < 2; side++) {
 		link->ends[side] = (struct link_end){
-			.link = link, .side = side, .node = side == 0 ? a : b, .peer = ROUTER_NO_PEER,
+			.link = link,
+			.side = side,
+			.node = side == 0 ? a : b,
+			.peer = ROUTER_NO_PEER,
 			.static_cost = static_cost,
 		};
 	}
@@ -132,7 +135,8 @@ void link_mute(struct link *link, unsigned side)
 	link->ends[side].muted = true;
 }
 
-/* ---- frames ------------------------------------------------------------------------------------------------------- */
+/* ---- frames -------------------------------------------------------------------------------------------------------
+ */
 
 static void deliver_tlvs(struct link_end *to, const struct frame *frame)
 {

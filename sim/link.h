@@ -9,8 +9,8 @@
  *        │ believes in it learns      ▼ │ what was held arrives, in order
  *        └──────────────────────── silent ── link_cut_silently, link_mute
  *
- * Frames are real bytes: written by the wire code at one end, read by it at the other. A silent cut holds bytes back, as a
- * stream does: bytes are late or the connection ends, but none is missing in between.
+ * Frames are real bytes: written by the wire code at one end, read by it at the other. A silent cut holds bytes back,
+ * as a stream does: bytes are late or the connection ends, but none is missing in between.
  */
 #ifndef MYCELIUM_SIM_LINK_H
 #define MYCELIUM_SIM_LINK_H
@@ -36,15 +36,15 @@ struct link_end {
 	struct link *link;
 	unsigned side;
 	struct node *node;
-	uint32_t peer;			/* handle at `node`; ROUTER_NO_PEER while this end has no connection */
+	uint32_t peer; /* handle at `node`; ROUTER_NO_PEER while this end has no connection */
 	uint16_t static_cost;
-	bool muted;			/* what leaves here does not arrive */
-	bool out_of_room;		/* the router was told to wait */
-	bool closing;			/* the end of the stream is behind the frames in flight */
-	struct flight *flights;		/* a ring, oldest at `flights_head` */
+	bool muted;             /* what leaves here does not arrive */
+	bool out_of_room;       /* the router was told to wait */
+	bool closing;           /* the end of the stream is behind the frames in flight */
+	struct flight *flights; /* a ring, oldest at `flights_head` */
 	size_t flights_head, flights_count, flights_capacity;
 	size_t control_bytes_in_flight;
-	size_t held;			/* arrivals that fell into a silent time */
+	size_t held; /* arrivals that fell into a silent time */
 	uint64_t last_arrival_ms;
 	uint64_t sent[TLV_SEQNO_REQUEST + 1];
 	struct watch watch;
@@ -53,9 +53,9 @@ struct link_end {
 struct link {
 	struct world *world;
 	size_t index;
-	uint32_t epoch;			/* counts connections, so that late events of an old one do nothing */
-	uint32_t delay_ms;		/* one way, at least 1 */
-	size_t credit_bytes;		/* room for control bytes in flight for each direction; 0: no limit */
+	uint32_t epoch;      /* counts connections, so that late events of an old one do nothing */
+	uint32_t delay_ms;   /* one way, at least 1 */
+	size_t credit_bytes; /* room for control bytes in flight for each direction; 0: no limit */
 	struct link_end ends[2];
 };
 
@@ -75,8 +75,8 @@ void link_cut_silently(struct link *link);
 /* From now on nothing arrives that leaves from one side (a half-open peer, seen from the other side). */
 void link_mute(struct link *link, unsigned side);
 
-/* The path is back. A connection that both ends believe in goes on; one that only one end believes in ends there, and a new
- * one is made. */
+/* The path is back. A connection that both ends believe in goes on; one that only one end believes in ends there, and a
+ * new one is made. */
 void link_heal(struct link *link);
 
 /* Whether both ends have the connection. */
@@ -102,7 +102,8 @@ bool link_end_has_room(struct link_end *end);
 void link_send_tlv(struct link_end *end, const struct tlv *tlv);
 void link_send_data(struct link_end *end, const uint8_t *frame, size_t len);
 
-/* This end's node gave the connection up: the other end learns it behind the frames in flight, if anything gets through. */
+/* This end's node gave the connection up: the other end learns it behind the frames in flight, if anything gets
+ * through. */
 void link_end_close(struct link_end *end);
 
 /* This end has no connection any more; nobody is told. */

@@ -27,7 +27,8 @@ static void print_help(FILE *out)
 	      "  --topology T     line, ring, grid, star or random (default: random)\n"
 	      "  --degree D       mean number of links of a node in a random topology (default: 4)\n"
 	      "  --minutes M      length of the run (default: 10)\n"
-	      "  --slow BYTES     every fourth link holds at most so many control bytes, 96 or more (default: no limit)\n"
+	      "  --slow BYTES     every fourth link holds at most so many control bytes, 96 or more (default: no "
+	      "limit)\n"
 	      "  --scenario S     what happens (default: random):\n",
 	      out);
 	for (const struct scenario *scenario = scenarios; scenario->name != NULL; scenario++)
@@ -106,10 +107,14 @@ static bool parse_option(int option, const char *value, struct arguments *ret)
 int main(int argc, char **argv)
 {
 	static const struct option long_options[] = {
-		{"seed", required_argument, NULL, 's'},	    {"nodes", required_argument, NULL, 'n'},
-		{"topology", required_argument, NULL, 't'}, {"degree", required_argument, NULL, 'd'},
-		{"minutes", required_argument, NULL, 'm'},  {"slow", required_argument, NULL, 'l'},
-		{"scenario", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'},
+		{"seed", required_argument, NULL, 's'},
+		{"nodes", required_argument, NULL, 'n'},
+		{"topology", required_argument, NULL, 't'},
+		{"degree", required_argument, NULL, 'd'},
+		{"minutes", required_argument, NULL, 'm'},
+		{"slow", required_argument, NULL, 'l'},
+		{"scenario", required_argument, NULL, 'c'},
+		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
 	struct arguments arguments = {

@@ -49,14 +49,16 @@ void node_start(struct node *node)
 	node->own_announced = false;
 	node->own_seqno_since_ms = world->now_ms;
 	struct router_config config = {
-		.id = node->id, .own = subnet64_of(&node->address), .seed = rng_next(&world->rng),
+		.id = node->id,
+		.own = subnet64_of(&node->address),
+		.seed = rng_next(&world->rng),
 	};
 	node->router = memory_checked(router_new(&config, world->now_ms));
 	node_settle(node);
 }
 
-/* Tells one neighbour about all its connections to a node that ended, in one notice. Where nothing gets through, it has to
- * find out for itself. */
+/* Tells one neighbour about all its connections to a node that ended, in one notice. Where nothing gets through, it has
+ * to find out for itself. */
 static void neighbour_notice(struct node *neighbour, const struct node *ended)
 {
 	struct world *world = neighbour->world;
@@ -167,7 +169,8 @@ static struct fib_entry *fib_touch(struct node *node, const struct node *destina
 	struct fib_entry *entry = node_fib(node, destination->index);
 	if (!entry->changed) {
 		entry->changed = true;
-		node->changed = memory_grow(node->changed, &node->changed_capacity, node->changed_count + 1, sizeof(uint32_t));
+		node->changed =
+			memory_grow(node->changed, &node->changed_capacity, node->changed_count + 1, sizeof(uint32_t));
 		node->changed[node->changed_count++] = destination->index;
 	}
 	return entry;

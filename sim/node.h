@@ -18,9 +18,9 @@
 
 /* What lanes of the daemon would know about one destination. */
 struct fib_entry {
-	bool present;		/* there is a selected route */
-	bool key_known;		/* kept when the route goes: the address certifies the key */
-	bool changed;		/* in this input */
+	bool present;   /* there is a selected route */
+	bool key_known; /* kept when the route goes: the address certifies the key */
+	bool changed;   /* in this input */
 	uint32_t peer;
 	uint64_t expires_ms;
 };
@@ -31,22 +31,22 @@ struct node {
 	struct public_key key;
 	struct ip6 address;
 	uint64_t upper64;
-	struct router_id id;		/* of the current start */
-	struct router *router;		/* NULL while the node is off */
+	struct router_id id;   /* of the current start */
+	struct router *router; /* NULL while the node is off */
 	uint64_t tick_armed_ms;
 	unsigned starts;
-	struct link_end **ends;		/* by the low 16 bits of the peer handle */
+	struct link_end **ends; /* by the low 16 bits of the peer handle */
 	size_t ends_capacity;
-	struct fib_entry *fib;		/* by node number */
+	struct fib_entry *fib; /* by node number */
 	size_t fib_capacity;
-	uint32_t *changed;		/* node numbers whose entry changed in this input */
+	uint32_t *changed; /* node numbers whose entry changed in this input */
 	size_t changed_count, changed_capacity;
 	struct waiting waiting;
 	uint64_t inputs;
 	uint64_t peers_found_dead;
-	uint16_t own_seqno;		/* last announced, for the wire watch */
+	uint16_t own_seqno; /* last announced, for the wire watch */
 	bool own_announced;
-	uint64_t own_seqno_since_ms;	/* the start counts as a bump */
+	uint64_t own_seqno_since_ms; /* the start counts as a bump */
 };
 
 /* A node that is off. */
@@ -56,8 +56,8 @@ void node_free(struct node *node);
 /* Starts the router, with a new random tail of the router id at each start. */
 void node_start(struct node *node);
 
-/* Ends the process of a node: its connections close, and all its neighbours notice in this moment. Packets waiting in it are
- * lost. */
+/* Ends the process of a node: its connections close, and all its neighbours notice in this moment. Packets waiting in
+ * it are lost. */
 void node_stop(struct node *node);
 
 static inline bool node_is_on(const struct node *node)

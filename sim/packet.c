@@ -38,7 +38,8 @@ static void packet_transmit(struct node *node, size_t number, uint32_t peer, uin
 		return;
 	}
 	uint8_t frame[PACKET_FRAME_SIZE];
-	frame_write_data_header(frame, &world->nodes[packet->source]->address, &packet->destination, hop_limit, BODY_SIZE);
+	frame_write_data_header(frame, &world->nodes[packet->source]->address, &packet->destination, hop_limit,
+				BODY_SIZE);
 	struct writer body = writer_init(frame + DATA_FRAME_HEADER_SIZE, BODY_SIZE);
 	write_u64(&body, number);
 	link_send_data(end, frame, sizeof(frame));
@@ -100,7 +101,10 @@ size_t packet_send(struct node *source, const struct ip6 *destination, uint32_t 
 	traffic->packets = memory_grow(traffic->packets, &traffic->packets_capacity, traffic->packet_count,
 				       sizeof(*traffic->packets));
 	traffic->packets[number] = (struct packet){
-		.flow = flow, .source = source->index, .destination = *destination, .sent_ms = world->now_ms,
+		.flow = flow,
+		.source = source->index,
+		.destination = *destination,
+		.sent_ms = world->now_ms,
 		.state = PACKET_TRAVELS,
 	};
 	traffic->count[PACKET_TRAVELS]++;

@@ -2,7 +2,8 @@
 /*
  * A packet: goes hop by hop as the daemon would send it, in real data frames whose body is its number.
  *
- * Without a route it waits at its node while the router searches; at its destination it waits for the key of its sender.
+ * Without a route it waits at its node while the router searches; at its destination it waits for the key of its
+ * sender.
  */
 #ifndef MYCELIUM_SIM_PACKET_H
 #define MYCELIUM_SIM_PACKET_H
@@ -22,20 +23,20 @@ struct world;
 
 enum packet_state {
 	PACKET_TRAVELS,
-	PACKET_WAITS,		/* at a node, for a route or a key */
+	PACKET_WAITS, /* at a node, for a route or a key */
 	PACKET_DELIVERED,
-	PACKET_REFUSED,		/* its sender was told "no route" */
-	PACKET_LOST,		/* on a connection that ended, with a node that ended, or after a search that failed in transit */
-	PACKET_EXPIRED,		/* its hop limit ran out */
+	PACKET_REFUSED, /* its sender was told "no route" */
+	PACKET_LOST, /* on a connection that ended, with a node that ended, or after a search that failed in transit */
+	PACKET_EXPIRED, /* its hop limit ran out */
 	PACKET_STATES,
 };
 
 struct packet {
-	uint32_t flow;		/* number of its flow, or NO_FLOW */
-	uint32_t source;	/* node number */
+	uint32_t flow;   /* number of its flow, or NO_FLOW */
+	uint32_t source; /* node number */
 	struct ip6 destination;
 	uint64_t sent_ms;
-	uint64_t done_ms;	/* delivered, refused, lost or expired */
+	uint64_t done_ms; /* delivered, refused, lost or expired */
 	enum packet_state state;
 };
 

@@ -48,9 +48,9 @@ static void print_sizes(const struct world *world, FILE *out)
 static void print_packets(const struct world *world, FILE *out)
 {
 	static const char *const names[PACKET_STATES] = {
-		[PACKET_TRAVELS] = "under way", [PACKET_WAITS] = "waiting",
+		[PACKET_TRAVELS] = "under way",   [PACKET_WAITS] = "waiting",
 		[PACKET_DELIVERED] = "delivered", [PACKET_REFUSED] = "refused, no route",
-		[PACKET_LOST] = "lost", [PACKET_EXPIRED] = "hop limit ran out",
+		[PACKET_LOST] = "lost",           [PACKET_EXPIRED] = "hop limit ran out",
 	};
 	fprintf(out, "\n%-20s %12zu\n", "packets", world->traffic.packet_count);
 	for (int state = 0; state < PACKET_STATES; state++)

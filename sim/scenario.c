@@ -13,7 +13,7 @@
 
 enum {
 	FLOW_INTERVAL_MS = 500,
-	REPAIR_MAX_MS = 65000,		/* a silent cut is noticed and repaired within this */
+	REPAIR_MAX_MS = 65000, /* a silent cut is noticed and repaired within this */
 	REACH_WITHIN_MS = 16000,
 };
 
@@ -70,7 +70,8 @@ void scenario_reach_all(struct world *world, uint64_t within_ms)
 	}
 }
 
-/* ---- random --------------------------------------------------------------------------------------------------------- */
+/* ---- random ---------------------------------------------------------------------------------------------------------
+ */
 
 /* A node starts, and its links to nodes that are on come up one after the other. */
 static void bring_up(struct world *world, struct node *node)
@@ -159,7 +160,8 @@ void scenario_run_random(struct world *world, const struct scenario_options *opt
 		world_break(world, NULL, "the packets do not add up");
 }
 
-/* ---- the others ------------------------------------------------------------------------------------------------------- */
+/* ---- the others
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void run_idle(struct world *world, const struct scenario_options *options)
 {

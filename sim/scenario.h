@@ -13,7 +13,7 @@ struct scenario_options {
 	size_t nodes;
 	double degree;
 	uint64_t span_ms;
-	size_t credit_bytes;	/* for every fourth link; 0: no link is slow */
+	size_t credit_bytes; /* for every fourth link; 0: no link is slow */
 };
 
 struct scenario {
@@ -28,8 +28,8 @@ extern const struct scenario scenarios[];
 /* The scenario of a name, or NULL. */
 const struct scenario *scenario_find(const char *name);
 
-/* Joins, noticed and silent cuts, half-open peers, heals, restarts and changes of delay at random moments, with traffic.
- * The network is whole again at the end. */
+/* Joins, noticed and silent cuts, half-open peers, heals, restarts and changes of delay at random moments, with
+ * traffic. The network is whole again at the end. */
 void scenario_run_random(struct world *world, const struct scenario_options *options);
 
 /* Every node sends to every other: notes in the world what cannot be reached within `within_ms`. */

@@ -9,7 +9,7 @@
 #include "sim/node.h"
 
 static const char *const topology_names[TOPOLOGY_COUNT] = {
-	[TOPOLOGY_LINE] = "line", [TOPOLOGY_RING] = "ring",	[TOPOLOGY_GRID] = "grid",
+	[TOPOLOGY_LINE] = "line", [TOPOLOGY_RING] = "ring",     [TOPOLOGY_GRID] = "grid",
 	[TOPOLOGY_STAR] = "star", [TOPOLOGY_RANDOM] = "random",
 };
 
@@ -104,7 +104,8 @@ void topology_start(struct world *world)
 		link_up(world->links[i]);
 }
 
-/* Distances in links from one node, SIZE_MAX where there is no way. With `working_only` links that are down do not count. */
+/* Distances in links from one node, SIZE_MAX where there is no way. With `working_only` links that are down do not
+ * count. */
 static size_t *distances_from(const struct world *world, size_t start, bool working_only)
 {
 	size_t *distance = memory_new(world->node_count, sizeof(*distance));

@@ -19,8 +19,8 @@ const char *topology_name(enum topology topology);
 bool topology_parse(const char *name, enum topology *ret);
 
 /* Adds nodes, and links that are down, with delays of 1..LINK_DELAY_MAX_MS and costs as real transports have them. The
- * first added node has the number world->node_count. A random graph is a random tree with links added until each node has
- * `degree` on average; the other shapes ignore `degree`. Everything is connected. */
+ * first added node has the number world->node_count. A random graph is a random tree with links added until each node
+ * has `degree` on average; the other shapes ignore `degree`. Everything is connected. */
 void topology_add(struct world *world, enum topology topology, size_t nodes, double degree);
 
 /* Starts all nodes that are off and opens all links, in this moment. */

@@ -15,10 +15,10 @@ struct world;
 struct traffic {
 	struct packet *packets;
 	size_t packet_count, packets_capacity;
-	struct flow **flows;		/* allocated one by one, so that they stay where events find them */
+	struct flow **flows; /* allocated one by one, so that they stay where events find them */
 	size_t flow_count, flows_capacity;
 	uint64_t count[PACKET_STATES];
-	uint64_t *repairs_ms;		/* lengths of the repaired outages, in order of repair */
+	uint64_t *repairs_ms; /* lengths of the repaired outages, in order of repair */
 	size_t repair_count, repairs_capacity;
 };
 

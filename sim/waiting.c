@@ -32,14 +32,19 @@ static void waiting_check(struct world *world, void *subject, uint64_t at_ms)
 	world_at(world, limit_ms, waiting_check, node, limit_ms);
 }
 
-void waiting_add(struct node *node, size_t packet, enum waiting_reason reason, const struct ip6 *wanted, uint8_t hop_limit)
+void waiting_add(struct node *node, size_t packet, enum waiting_reason reason, const struct ip6 *wanted,
+		 uint8_t hop_limit)
 {
 	struct world *world = node->world;
 	struct waiting *waiting = &node->waiting;
 	packet_set_state(world, packet, PACKET_WAITS);
-	waiting->packets = memory_grow(waiting->packets, &waiting->capacity, waiting->count + 1, sizeof(*waiting->packets));
+	waiting->packets =
+		memory_grow(waiting->packets, &waiting->capacity, waiting->count + 1, sizeof(*waiting->packets));
 	waiting->packets[waiting->count++] = (struct waiting_packet){
-		.upper64 = ip6_upper64(wanted), .packet = packet, .reason = reason, .hop_limit = hop_limit,
+		.upper64 = ip6_upper64(wanted),
+		.packet = packet,
+		.reason = reason,
+		.hop_limit = hop_limit,
 		.since_ms = world->now_ms,
 	};
 	if (router_query_deadline(node->router, wanted) <= world->now_ms)

@@ -13,23 +13,24 @@ enum waiting_reason { WAITING_FOR_ROUTE, WAITING_FOR_KEY };
 struct node;
 
 struct waiting_packet {
-	uint64_t upper64;	/* the /64 that is searched */
+	uint64_t upper64; /* the /64 that is searched */
 	size_t packet;
 	enum waiting_reason reason;
-	uint8_t hop_limit;	/* after this node's decrement */
+	uint8_t hop_limit; /* after this node's decrement */
 	uint64_t since_ms;
 };
 
 struct waiting {
-	struct waiting_packet *packets;	/* oldest first */
+	struct waiting_packet *packets; /* oldest first */
 	size_t count, capacity;
-	uint64_t check_armed_ms;	/* when the oldest one is looked at next, 0: not armed */
+	uint64_t check_armed_ms; /* when the oldest one is looked at next, 0: not armed */
 };
 
 void waiting_free(struct waiting *waiting);
 
 /* Lets a packet wait for the search of `wanted`. That it ends within QUERY_TIMEOUT_MS is checked. */
-void waiting_add(struct node *node, size_t packet, enum waiting_reason reason, const struct ip6 *wanted, uint8_t hop_limit);
+void waiting_add(struct node *node, size_t packet, enum waiting_reason reason, const struct ip6 *wanted,
+		 uint8_t hop_limit);
 
 /* How many packets wait for a /64 for this reason. */
 size_t waiting_count(const struct node *node, uint64_t upper64, enum waiting_reason reason);

@@ -91,7 +91,10 @@ static const char *watch_seqno_request(struct link_end *end, const struct tlv_se
 	watch->count = kept;
 	watch->requests = memory_grow(watch->requests, &watch->capacity, kept + 1, sizeof(*watch->requests));
 	watch->requests[watch->count++] = (struct watched_request){
-		.router_id = request->router_id, .subnet = request->prefix.subnet, .seqno = request->seqno, .sent_ms = now_ms,
+		.router_id = request->router_id,
+		.subnet = request->prefix.subnet,
+		.seqno = request->seqno,
+		.sent_ms = now_ms,
 	};
 	return NULL;
 }

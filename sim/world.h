@@ -11,9 +11,9 @@
  *   │ node │◄─────────►│ link │◄──────────►│ node │     node = router + forwarding table + waiting packets
  *   └──────┘  (bytes)  └──────┘            └──────┘
  *
- * Everything follows from the seed: the same seed and the same calls give the same bytes on every link. After each input
- * of a router its invariants and the loop-freedom of what changed are checked; the first broken one stops the world and
- * stays in `broken`, with the number of the event at which it broke.
+ * Everything follows from the seed: the same seed and the same calls give the same bytes on every link. After each
+ * input of a router its invariants and the loop-freedom of what changed are checked; the first broken one stops the
+ * world and stays in `broken`, with the number of the event at which it broke.
  */
 #ifndef MYCELIUM_SIM_WORLD_H
 #define MYCELIUM_SIM_WORLD_H
@@ -34,7 +34,8 @@ struct link;
 struct link_end;
 
 /* Sees each TLV as it leaves a node. */
-typedef void world_observer(void *context, const struct world *world, const struct link_end *from, const struct tlv *tlv);
+typedef void world_observer(void *context, const struct world *world, const struct link_end *from,
+			    const struct tlv *tlv);
 
 struct world {
 	uint64_t seed;
@@ -47,12 +48,12 @@ struct world {
 	struct link **links;
 	size_t link_count, links_capacity;
 	struct traffic traffic;
-	uint64_t sent[TLV_SEQNO_REQUEST + 1];	/* TLVs put on links, by type */
-	uint64_t retractions_sent;		/* of the Updates: those with an infinite metric */
-	uint64_t digest;			/* of all bytes, with time and link, ever put on links */
+	uint64_t sent[TLV_SEQNO_REQUEST + 1]; /* TLVs put on links, by type */
+	uint64_t retractions_sent;            /* of the Updates: those with an infinite metric */
+	uint64_t digest;                      /* of all bytes, with time and link, ever put on links */
 	world_observer *observer;
 	void *observer_context;
-	uint64_t loops_across_starts;		/* short loops between routes of two starts of a node */
+	uint64_t loops_across_starts; /* short loops between routes of two starts of a node */
 	bool is_broken;
 	char broken[WORLD_BROKEN_TEXT_SIZE];
 };
@@ -66,8 +67,8 @@ struct world *world_free(struct world *world);
 /* Lets `handle` happen at a time, not before now. */
 void world_at(struct world *world, uint64_t at_ms, event_handler *handle, void *subject, uint64_t argument);
 
-/* Lets all events up to `at_ms` happen and sets the clock to it. Returns false when something is or was broken; the clock
- * then stays at the broken event. */
+/* Lets all events up to `at_ms` happen and sets the clock to it. Returns false when something is or was broken; the
+ * clock then stays at the broken event. */
 bool world_run_until(struct world *world, uint64_t at_ms);
 
 /* The same for a span from now. */

@@ -38,7 +38,8 @@ installed() {
 		dpkg-query -W -f '${Status} ${Provides}\n' 2>/dev/null | grep -q "ok installed.*[ ,]$1[ ,(]"
 }
 
-# Where apt has package lists, a name without a candidate does not exist in this release: the build decides what that means.
+# Where apt has package lists, a name without a candidate does not exist in this release: the build decides what that
+# means.
 may_exist() {
 	! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || apt-cache policy "$1" | grep -q 'Candidate: [^(]'
 }

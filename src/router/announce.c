@@ -2,13 +2,14 @@
 /* Announcements: what is due to whom, and the Updates themselves, built at the moment they leave. */
 #include "router/internal.h"
 
-void announce_trigger(struct router *router, uint32_t handle)
+void announce_trigger(struct router *router, uint32_t handle, uint32_t before)
 {
 	struct destination *destination = destination_at(router, handle);
 	uint32_t selected = destination_selected(destination);
 	destination->announced_metric = selected != 0 ? entry_at(router, selected)->metric : METRIC_INFINITE;
 	router->counters.triggered_updates++;
-	journal_mark(router, handle);
+	bool other_source = selected != 0 && before != 0 && entry_at(router, selected)->originator != before;
+	journal_mark(router, handle, other_source);
 }
 
 void announce_answer(struct router *router, struct neighbour *neighbour, uint32_t destination, bool even_next_hop)

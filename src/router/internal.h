@@ -84,6 +84,7 @@ enum destination_flag {
 	DESTINATION_WAS_GONE = 16,      /* was without a route since the caller last heard of it */
 	DESTINATION_PUBLISHED = 32,     /* the caller believes there is a route */
 	DESTINATION_INTEREST = 64,      /* somebody waits for it in `interests` */
+	DESTINATION_UNTOLD = 128,       /* the next hop, too, has to hear that an announcement is obsolete */
 };
 
 struct destination {
@@ -460,8 +461,9 @@ uint64_t interests_next_ms(const struct router *router);
 
 /* ---- journal.c --------------------------------------------------------------------------------------------------- */
 
-/* An announcement of the destination is due to all peers: an Update, or a retraction when nothing is selected. */
-void journal_mark(struct router *router, uint32_t destination);
+/* An announcement of the destination is due to all peers: an Update, or a retraction when nothing is selected.
+ * `next_hop_too`: what the next hop had from us is of another source, so it gets a retraction. */
+void journal_mark(struct router *router, uint32_t destination, bool next_hop_too);
 
 /* The next destination a peer has not read, still marked, or 0. It stays valid until journal_advance(). */
 uint32_t journal_peek(struct router *router, enum journal_kind kind, struct neighbour *neighbour);
@@ -472,8 +474,8 @@ void journal_leave(struct router *router, struct neighbour *neighbour);
 
 /* ---- announce.c -------------------------------------------------------------------------------------------------- */
 
-/* A change worth telling everybody. */
-void announce_trigger(struct router *router, uint32_t destination);
+/* A change worth telling everybody. `before` is the originator of the route it replaces, 0 for none. */
+void announce_trigger(struct router *router, uint32_t destination, uint32_t before);
 
 /* The selected route is due to one peer. */
 void announce_answer(struct router *router, struct neighbour *neighbour, uint32_t destination, bool even_next_hop);

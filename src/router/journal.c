@@ -38,7 +38,7 @@ static bool is_valid(const struct router *router, enum journal_kind kind, uint64
 static void drop_mark(struct router *router, enum journal_kind kind, uint64_t place)
 {
 	uint32_t handle = *record_at(&router->journals[kind], place);
-	destination_at(router, handle)->flags &= (uint8_t)~flag_of(kind);
+	destination_at(router, handle)->flags &= (uint8_t)~(flag_of(kind) | DESTINATION_UNTOLD);
 	destination_unhold(router, handle);
 }
 
@@ -124,7 +124,7 @@ static bool make_room(struct router *router, enum journal_kind kind)
 	return resize(journal, 2 * journal->capacity) || journal->end - journal->first < journal->capacity;
 }
 
-void journal_mark(struct router *router, uint32_t handle)
+void journal_mark(struct router *router, uint32_t handle, bool next_hop_too)
 {
 	if (router->neighbour_count == 0)
 		return;
@@ -138,6 +138,11 @@ void journal_mark(struct router *router, uint32_t handle)
 		return;
 	}
 	bool was_due = destination->flags & (DESTINATION_UPDATE_DUE | DESTINATION_RETRACTION_DUE);
+	/* A retraction that gives way to an Update may not have reached the new next hop. */
+	if (kind == JOURNAL_RETRACTIONS)
+		destination->flags &= (uint8_t)~DESTINATION_UNTOLD;
+	else if (next_hop_too || (destination->flags & DESTINATION_RETRACTION_DUE))
+		destination->flags |= DESTINATION_UNTOLD;
 	destination->flags &= (uint8_t)~(DESTINATION_UPDATE_DUE | DESTINATION_RETRACTION_DUE);
 	destination->flags |= flag_of(kind);
 	destination->journal_place = (uint32_t)journal->end;

@@ -4,13 +4,12 @@
 
 void loss_reselect(struct router *router, uint32_t destination)
 {
+	uint32_t lost = entry_at(router, destination_at(router, destination)->first)->originator;
 	uint32_t best = select_entry(router, destination);
-	if (best == 0) {
-		const struct entry *lost = entry_at(router, destination_at(router, destination)->first);
-		seqno_ask(router, destination, lost->originator, NULL);
-	}
+	if (best == 0)
+		seqno_ask(router, destination, lost, NULL);
 	entry_select(router, destination, best);
-	announce_trigger(router, destination);
+	announce_trigger(router, destination, lost);
 	event_route(router, destination);
 	if (best != 0) {
 		seqno_serve(router, destination, true);

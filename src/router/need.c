@@ -20,6 +20,13 @@ static enum route_answer search(struct router *router, uint64_t upper, enum rout
 	return query_start(router, upper, 0, NULL, need == NEED_SEND) ? ROUTE_SEARCHING : ROUTE_NONE;
 }
 
+static bool has_route64(const struct router *router, const struct ip6 *address)
+{
+	struct subnet subnet = subnet64_of(address);
+	uint32_t handle = destination_find(router, &subnet);
+	return handle != 0 && destination_selected(destination_at(router, handle)) != 0;
+}
+
 enum route_answer router_need_route(struct router *router, const struct ip6 *address, enum route_need need,
 				    uint64_t now_ms)
 {
@@ -38,7 +45,8 @@ enum route_answer router_need_route(struct router *router, const struct ip6 *add
 	/* All that is left is unfeasible or on its way out. The neighbours that had it are asked for a newer seqno, and
 	 * everybody for another route. */
 	seqno_ask(router, handle, entry_at(router, destination->first)->originator, NULL);
-	return search(router, upper, need);
+	/* Searches are for a /64. One that is there would not bring back a longer prefix inside it. */
+	return has_route64(router, address) ? ROUTE_NONE : search(router, upper, need);
 }
 
 /* Asks the neighbours that announced a destination, without leaving a search behind there: the last generation is

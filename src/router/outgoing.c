@@ -131,11 +131,30 @@ static bool next_own(struct router *router, struct neighbour *to, struct tlv *re
 	return true;
 }
 
+/*
+ * The next hop is not told of the route: feasibility keeps it from using what we announced before. But feasibility
+ * compares within one source only. When the route's source was restarted, the next hop may still hold our announcement
+ * of the old one, take it for a way back through us, and the two of us would point at each other. Then it is told that
+ * we have nothing for it.
+ */
+static bool poison_next_hop(struct router *router, const struct neighbour *to, uint32_t destination, struct tlv *ret)
+{
+	const struct destination *record = destination_at(router, destination);
+	uint32_t selected = destination_selected(record);
+	if (selected == 0 || !(record->flags & DESTINATION_UNTOLD) ||
+	    entry_at(router, selected)->neighbour != (uint16_t)to->handle)
+		return false;
+	announce_build_retraction(router, destination, ret);
+	router->counters.retractions_sent++;
+	return true;
+}
+
 static bool next_update(struct router *router, struct neighbour *to, struct tlv *ret)
 {
 	bool built = false;
 	for (uint32_t destination; !built && (destination = journal_peek(router, JOURNAL_UPDATES, to)) != 0;) {
-		built = announce_build_route(router, to, destination, false, ret);
+		built = announce_build_route(router, to, destination, false, ret) ||
+			poison_next_hop(router, to, destination, ret);
 		journal_advance(router, JOURNAL_UPDATES, to);
 	}
 	return built;
@@ -153,10 +172,10 @@ static bool next_of_dump(struct router *router, struct neighbour *to, struct tlv
 	return false;
 }
 
-/* Liveness, then what may save packets, then answers somebody waits for, then news. */
+/* Who we are (a connection begins with it), liveness, what may save packets, answers somebody waits for, news. */
 static bool (*const next_by_urgency[])(struct router *, struct neighbour *, struct tlv *) = {
-	next_ihu,           next_hello, next_retraction, next_answer,  next_seqno_request,
-	next_route_request, next_own,   next_update,     next_of_dump,
+	next_own,           next_ihu,           next_hello,  next_retraction, next_answer,
+	next_seqno_request, next_route_request, next_update, next_of_dump,
 };
 
 bool router_next_tlv(struct router *router, uint32_t peer, uint64_t now_ms, struct tlv *ret)

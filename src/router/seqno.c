@@ -138,6 +138,10 @@ static void send_to(struct router *router, struct seqno_request *request, struct
 {
 	if (!note_peer(router, &request->targets, to->handle, ROUTER_PEERS_MAX))
 		return;
+	/* The record must outlive the memory of this sending. */
+	request->created_ms = router->now_ms;
+	list_remove(&request->node);
+	list_append(&router->seqno_requests_by_age, &request->node);
 	struct pending_seqno_request pending = {.destination = request->destination,
 						.originator = request->originator,
 						.seqno = request->seqno,
@@ -168,22 +172,26 @@ static struct neighbour *living_neighbour(const struct router *router, const str
 	return router->neighbours[entry->neighbour];
 }
 
-void seqno_ask(struct router *router, uint32_t destination, uint32_t originator, struct neighbour *neighbour)
+/* Asks one neighbour, unless it was asked the same lately. */
+static void ask_neighbour(struct router *router, uint32_t destination, uint32_t originator, struct neighbour *to)
 {
 	uint16_t seqno = source_next_seqno(router, destination, originator);
 	struct seqno_request *request = find_or_make(router, destination, originator, seqno, NULL);
-	if (request == NULL)
-		return;
+	if (request != NULL && !was_asked_lately(router, request, to->handle))
+		send_to(router, request, to, SEQNO_REQUEST_HOPS);
+}
+
+void seqno_ask(struct router *router, uint32_t destination, uint32_t originator, struct neighbour *neighbour)
+{
 	if (neighbour != NULL) {
-		if (!was_asked_lately(router, request, neighbour->handle))
-			send_to(router, request, neighbour, SEQNO_REQUEST_HOPS);
+		ask_neighbour(router, destination, originator, neighbour);
 		return;
 	}
 	for (uint32_t handle = destination_at(router, destination)->first; handle != 0;) {
 		const struct entry *entry = entry_at(router, handle);
 		struct neighbour *to = living_neighbour(router, entry);
-		if (to != NULL && !was_asked_lately(router, request, to->handle))
-			send_to(router, request, to, SEQNO_REQUEST_HOPS);
+		if (to != NULL)
+			ask_neighbour(router, destination, originator, to);
 		handle = entry->next;
 	}
 }

@@ -69,7 +69,7 @@ static void reselect(struct router *router, uint32_t destination, const struct p
 
 	bool announce = is_worth_announcing(router, destination, old, best);
 	if (announce)
-		announce_trigger(router, destination);
+		announce_trigger(router, destination, old->originator);
 	if (best != 0) {
 		bool served = seqno_serve(router, destination, announce);
 		if (served && !announce)

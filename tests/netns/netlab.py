@@ -16,6 +16,7 @@ Nothing here asserts how fast something happens: wait_for() polls until a condit
 import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ import threading
 import time
 
 CLONE_NEWNET = 0x40000000
+PR_SET_PDEATHSIG = 1
 INSIDE = "MYCELIUM_LAB_INSIDE"
 UNSHARE = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
@@ -67,9 +69,20 @@ def why_not():
   return None
 
 
-def command(arguments):
-  """The command that runs `arguments` inside namespaces of their own."""
-  return [*UNSHARE, "env", INSIDE + "=1", *arguments]
+def start_inside(arguments, folder, **options):
+  """A process inside namespaces of its own, which end with it or with the thread that started it.
+
+  Its temporary files go to `folder`.
+  """
+  return subprocess.Popen([*UNSHARE, *arguments], env=dict(os.environ, TMPDIR=folder, **{INSIDE: "1"}),
+                          preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL), **options)
+
+
+def temporary_folder():
+  """A folder for start_inside(), to be used with `with`. Ordinary users may look into it: some tests run as one."""
+  folder = tempfile.TemporaryDirectory(prefix="mycelium-", ignore_cleanup_errors=True)
+  os.chmod(folder.name, 0o755)
+  return folder
 
 
 def enter():
@@ -79,7 +92,18 @@ def enter():
   reason = why_not()
   if reason is not None:
     sys.exit(f"{os.path.basename(sys.argv[0])}: {reason}")
-  os.execvp(UNSHARE[0], command([sys.executable, *sys.argv]))
+  signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+  with temporary_folder() as folder:
+    child = start_inside([sys.executable, *sys.argv], folder)
+    try:
+      status = child.wait()
+    except KeyboardInterrupt:
+      # The terminal told the child, too.
+      status = child.wait()
+    finally:
+      child.kill()
+      child.wait()
+  sys.exit(status)
 
 
 def _system_call(result):

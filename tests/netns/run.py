@@ -4,8 +4,9 @@
 
     tests/netns/run.py --program build/mycelium [--label NAME] [--filter TEXT] [--jobs N] FOLDER...
 
-Each test runs in namespaces of its own (netlab.py), several at a time, as most of them wait most of the time. The last line
-counts them (or goes to the file of --tally, as three numbers). With --deployed PROGRAM, tests that need a deployed node have one; else they are skipped.
+Each test runs in namespaces of its own (netlab.py), several at a time, as most of them wait most of the time. The last
+line counts them (or goes to the file of --tally, as three numbers). With --deployed PROGRAM, tests that need a deployed
+node have one; else they are skipped.
 """
 import argparse
 import concurrent.futures
@@ -14,7 +15,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -96,6 +96,7 @@ def title(options, test):
 def run_here(options):
   """Runs the one test that this process was started for; returns the exit status."""
   file, function = options.one.split("::")
+  sys.path.append(str(Path(file).parent))
   spec = importlib.util.spec_from_file_location(Path(file).stem, file)
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
@@ -120,11 +121,9 @@ def run_apart(options, test):
   """Runs one test in a process and namespaces of its own. Returns its status, output and duration."""
   started = time.monotonic()
   arguments = [sys.executable, str(HERE / "run.py"), *sys.argv[1:], "--one", test]
-  with tempfile.TemporaryDirectory(prefix="mycelium-test-") as folder:
-    # Tests with an ordinary user look into it.
-    os.chmod(folder, 0o755)
-    child = subprocess.Popen(netlab.command(arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                             errors="replace", stdin=subprocess.DEVNULL, env=dict(os.environ, TMPDIR=folder))
+  with netlab.temporary_folder() as folder:
+    child = netlab.start_inside(arguments, folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                stdin=subprocess.DEVNULL, text=True, errors="replace")
     try:
       output, _ = child.communicate(timeout=TEST_SECONDS_MAX)
       status = child.returncode
@@ -164,11 +163,16 @@ def main():
     print(f"no program at {options.program}")
     return count(options, 0, len(tests), 0)
   statuses = []
-  with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+  pool = concurrent.futures.ThreadPoolExecutor(options.jobs)
+  try:
     for test, result in [(test, pool.submit(run_apart, options, test)) for test in tests]:
       status, output, seconds = result.result()
       report(options, test, status, output, seconds)
       statuses.append(status)
+  except KeyboardInterrupt:
+    pool.shutdown(cancel_futures=True)
+    print("stopped, everything is cleaned up")
+    return 130
   passed, skipped = statuses.count(0), statuses.count(SKIPPED_STATUS)
   return count(options, passed, len(statuses) - passed - skipped, skipped)
 

@@ -30,7 +30,8 @@ class Scene:
 
   def check_unharmed(self, what):
     check(self.victim.running(), f"{what}: the node ended, status {self.victim.process.returncode}")
-    check(ping(self.honest.namespace, self.victim.address, count=2).received == 2, f"{what}: the honest peer is cut off")
+    result = ping(self.honest.namespace, self.victim.address, count=2)
+    check(result.received == 2, f"{what}: the honest peer is cut off")
     route = self.honest.selected_route(self.victim)
     # The connection's identifier has its local port: the same one, never interrupted.
     check(route is not None and route["nextHop"] == self.next_hop, f"{what}: the honest peer's connection was lost")
@@ -132,7 +133,8 @@ def test_route_requests_are_passed_on_with_care(lab):
   for peer in watcher, attacker:
     peer.send(hostile.hello())
     check(peer.wait_tlv(IHU) is not None, "no answer to a Hello")
-  attacker.send(hostile.route_request("5ab:ffff::", generation=255) + hostile.route_request("5ac:ffff::", generation=15))
+  attacker.send(hostile.route_request("5ab:ffff::", generation=255))
+  attacker.send(hostile.route_request("5ac:ffff::", generation=15))
   attacker.send(hostile.route_request("5ad:ffff:ffff:ffff:ffff::", 65, generation=2))
   attacker.send(hostile.route_request(UNKNOWN, generation=3))
   wanted = hostile.prefix_bytes(UNKNOWN, 64)

@@ -6,7 +6,11 @@ static uint64_t run_digest(uint64_t seed, size_t credit_bytes)
 {
 	struct world *world = world_new(seed);
 	const struct scenario_options options = {
-		.topology = TOPOLOGY_RANDOM, .nodes = 20, .degree = 4, .span_ms = 300000, .credit_bytes = credit_bytes,
+		.topology = TOPOLOGY_RANDOM,
+		.nodes = 20,
+		.degree = 4,
+		.span_ms = 300000,
+		.credit_bytes = credit_bytes,
 	};
 	scenario_run_random(world, &options);
 	assert_whole(world);

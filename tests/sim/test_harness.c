@@ -198,7 +198,8 @@ static void test_the_watch_knows_the_limits(void **state)
 	assert_null(watch_tlv(end, &tlv));
 	tlv.route_request.generation = 16;
 	assert_non_null(watch_tlv(end, &tlv));
-	tlv = (struct tlv){.type = TLV_UPDATE, .update = {.interval_cs = UPDATE_INTERVAL_CS, .metric = 5, .prefix = prefix}};
+	tlv = (struct tlv){.type = TLV_UPDATE,
+			   .update = {.interval_cs = UPDATE_INTERVAL_CS, .metric = 5, .prefix = prefix}};
 	tlv.update.router_id = world->nodes[1]->id;
 	assert_null(watch_tlv(end, &tlv));
 	tlv.update.metric = 0;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* P1, P2: no loop and no broken invariant through joins, cuts, heals, restarts and changes of cost, and all nodes reach one
- * another afterwards. Each seed is one history; a seed that once failed belongs into `old_seeds`. */
+/* P1, P2: no loop and no broken invariant through joins, cuts, heals, restarts and changes of cost, and all nodes reach
+ * one another afterwards. Each seed is one history; a seed that once failed belongs into `old_seeds`. */
 #include "sim_test.h"
 
-enum { SEEDS = 60 };
+enum { SEEDS = 500 };
 
-static const uint64_t old_seeds[] = {1};
+/* 117, 186, 366, 1416: a loop across two starts of a node that stayed. 110, 123: a seqno request repeated too soon. */
+static const uint64_t old_seeds[] = {110, 117, 123, 186, 366, 1416};
 
 static void run_history(uint64_t seed)
 {
@@ -19,8 +20,9 @@ static void run_history(uint64_t seed)
 	};
 	scenario_run_random(world, &options);
 	if (world->is_broken)
-		print_message("again: mycelium-sim --seed %" PRIu64 " --minutes 2 --nodes %zu --topology %s --degree %.1f%s\n", seed,
-			      options.nodes, topology_name(options.topology), options.degree,
+		print_message("again: mycelium-sim --seed %" PRIu64
+			      " --minutes 2 --nodes %zu --topology %s --degree %.1f%s\n",
+			      seed, options.nodes, topology_name(options.topology), options.degree,
 			      options.credit_bytes > 0 ? " --slow 200" : "");
 	assert_whole(world);
 	world_free(world);
@@ -29,11 +31,10 @@ static void run_history(uint64_t seed)
 static void test_random_histories(void **state)
 {
 	(void)state;
-	uint64_t first = test_seed(100);
-	for (uint64_t seed = first; seed < first + SEEDS; seed++) {
-		print_message("seed %" PRIu64 "\n", seed);
+	uint64_t first = test_seed(1000);
+	print_message("seeds %" PRIu64 " to %" PRIu64 "\n", first, first + SEEDS - 1);
+	for (uint64_t seed = first; seed < first + SEEDS; seed++)
 		run_history(seed);
-	}
 }
 
 static void test_old_seeds(void **state)

@@ -87,8 +87,8 @@ static void partition(uint64_t seed, uint64_t span_ms, bool silently)
 	for (size_t i = 0; i < world->traffic.flow_count; i++) {
 		const struct flow *flow = world->traffic.flows[i];
 		if (flow->delivered == 0)
-			fail_msg("seed %" PRIu64 ", apart for %" PRIu64 " ms: node %u does not reach node %u", seed, span_ms,
-				 flow->source->index, flow->destination->index);
+			fail_msg("seed %" PRIu64 ", apart for %" PRIu64 " ms: node %u does not reach node %u", seed,
+				 span_ms, flow->source->index, flow->destination->index);
 	}
 	finish_whole(world);
 }

@@ -35,8 +35,9 @@ static void test_feasible_fallback_is_taken_at_once(void **state)
 	finish_whole(world);
 }
 
-/* Origin 0, node 1 near it, node 2 behind that and with a costly way of its own. Node 1 has told node 2 about its short way;
- * when 0-1 fails, what node 2 can offer is not feasible for node 1, and the origin must be asked for a new seqno. */
+/* Origin 0, node 1 near it, node 2 behind that and with a costly way of its own. Node 1 has told node 2 about its short
+ * way; when 0-1 fails, what node 2 can offer is not feasible for node 1, and the origin must be asked for a new seqno.
+ */
 static void test_unfeasible_alternative_needs_a_seqno(void **state)
 {
 	(void)state;
@@ -102,21 +103,23 @@ static struct link *link_on_a_path(struct world *world)
 	return end != NULL ? end->link : world->links[0];
 }
 
-/* Judges the flows over a failed link, `limit_ms` after it failed. Those that the graph no longer connects do not count. */
+/* Judges the flows over a failed link, `limit_ms` after it failed. Those that the graph no longer connects do not
+ * count. */
 static void assert_repaired(struct world *world, uint64_t limit_ms, size_t *ret_judged)
 {
 	for (size_t i = 0; i < world->traffic.flow_count; i++) {
 		struct flow *flow = world->traffic.flows[i];
 		if (flow->mark_ms != FLOW_NO_MARK) {
 			if (topology_connects(world, flow->source, flow->destination))
-				fail_msg("seed %" PRIu64 ", %" PRIu64 " ms: flow %zu from %u to %u is not repaired", world->seed,
-					 world->now_ms, i, flow->source->index, flow->destination->index);
+				fail_msg("seed %" PRIu64 ", %" PRIu64 " ms: flow %zu from %u to %u is not repaired",
+					 world->seed, world->now_ms, i, flow->source->index, flow->destination->index);
 			flow->mark_ms = FLOW_NO_MARK;
 		} else if (flow->repair_ms > 0) {
 			uint64_t bound_ms = limit_ms + 3 * path_round_trip_ms(flow);
 			if (flow->repair_ms > bound_ms)
 				fail_msg("seed %" PRIu64 ", %" PRIu64 " ms: flow %zu was repaired after %" PRIu64
-					 " ms, more than %" PRIu64, world->seed, world->now_ms, i, flow->repair_ms, bound_ms);
+					 " ms, more than %" PRIu64,
+					 world->seed, world->now_ms, i, flow->repair_ms, bound_ms);
 			++*ret_judged;
 		}
 		flow->repair_ms = 0;

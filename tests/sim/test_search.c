@@ -9,8 +9,8 @@ struct traced {
 	struct subnet subnet;
 	uint64_t route_requests, updates;
 	uint8_t highest_generation;
-	unsigned on_direction[512], most_on_direction;	/* route requests by link and side */
-	size_t from_node;			/* whose requests are timed */
+	unsigned on_direction[512], most_on_direction; /* route requests by link and side */
+	size_t from_node;                              /* whose requests are timed */
 	uint64_t last_request_ms, longest_pause_ms;
 };
 
@@ -179,8 +179,8 @@ static void test_outside_the_overlay_is_refused_at_once(void **state)
 	finish_whole(world);
 }
 
-/* P11: the route is lost soon after the search, and packets keep coming: requests keep leaving, and the route is back as
- * soon as there is a way again. */
+/* P11: the route is lost soon after the search, and packets keep coming: requests keep leaving, and the route is back
+ * as soon as there is a way again. */
 static void test_traffic_does_not_starve_a_search(void **state)
 {
 	(void)state;

@@ -353,6 +353,7 @@ static void random_operations(void **state)
 			random_step(twin, wait, &rng, step, now_ms);
 			assert_same(twin, wait);
 		}
+		assert_true(twin->counters.dequeued > 0 && twin->counters.expired > 0 && twin->counters.dropped > 0);
 		wait_free(wait);
 	}
 	free(twin);

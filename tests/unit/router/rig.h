@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One router under test with hand-fed peers and a hand-turned clock. After each input all outputs are pulled and kept for
- * the test to look at, Hellos are answered at once (unless the peer is mute), and the invariants are checked. */
+/* One router under test with hand-fed peers and a hand-turned clock. After each input all outputs are pulled and kept
+ * for the test to look at, Hellos are answered at once (unless the peer is mute), and the invariants are checked. */
 #ifndef MYCELIUM_TESTS_ROUTER_RIG_H
 #define MYCELIUM_TESTS_ROUTER_RIG_H
 
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -165,8 +165,11 @@ static inline struct tlv_prefix rig_prefix(struct subnet subnet)
 static inline struct tlv make_update(const struct origin *origin, uint16_t metric, uint16_t seqno)
 {
 	return (struct tlv){.type = TLV_UPDATE,
-			    .update = {.interval_cs = UPDATE_INTERVAL_CS, .seqno = seqno, .metric = metric,
-				       .prefix = rig_prefix(origin->subnet), .router_id = origin->rid}};
+			    .update = {.interval_cs = UPDATE_INTERVAL_CS,
+				       .seqno = seqno,
+				       .metric = metric,
+				       .prefix = rig_prefix(origin->subnet),
+				       .router_id = origin->rid}};
 }
 
 /* A retraction of `origin`'s subnet by `retractor`. */
@@ -186,11 +189,14 @@ static inline struct tlv make_route_request(struct subnet subnet, uint8_t genera
 static inline struct tlv make_seqno_request(const struct origin *origin, uint16_t seqno, uint8_t hops)
 {
 	return (struct tlv){.type = TLV_SEQNO_REQUEST,
-			    .seqno_request = {.seqno = seqno, .hop_count = hops, .router_id = origin->rid,
+			    .seqno_request = {.seqno = seqno,
+					      .hop_count = hops,
+					      .router_id = origin->rid,
 					      .prefix = rig_prefix(origin->subnet)}};
 }
 
-static inline void give_update(struct rig *rig, uint32_t peer, const struct origin *origin, uint16_t metric, uint16_t seqno)
+static inline void give_update(struct rig *rig, uint32_t peer, const struct origin *origin, uint16_t metric,
+			       uint16_t seqno)
 {
 	struct tlv tlv = make_update(origin, metric, seqno);
 	rig_give(rig, peer, &tlv);
@@ -209,7 +215,8 @@ static inline void give_route_request(struct rig *rig, uint32_t peer, struct sub
 	rig_give(rig, peer, &tlv);
 }
 
-static inline void give_seqno_request(struct rig *rig, uint32_t peer, const struct origin *origin, uint16_t seqno, uint8_t hops)
+static inline void give_seqno_request(struct rig *rig, uint32_t peer, const struct origin *origin, uint16_t seqno,
+				      uint8_t hops)
 {
 	struct tlv tlv = make_seqno_request(origin, seqno, hops);
 	rig_give(rig, peer, &tlv);
@@ -270,8 +277,8 @@ static inline void expect_retraction(const struct rig *rig, uint32_t peer, const
 }
 
 /* Exactly one seqno request went to the peer, this one. */
-static inline void expect_seqno_request(const struct rig *rig, uint32_t peer, const struct origin *origin, uint16_t seqno,
-					uint8_t hops)
+static inline void expect_seqno_request(const struct rig *rig, uint32_t peer, const struct origin *origin,
+					uint16_t seqno, uint8_t hops)
 {
 	assert_int_equal(count_sent(rig, peer, TLV_SEQNO_REQUEST), 1);
 	const struct tlv_seqno_request *request = &first_sent(rig, peer, TLV_SEQNO_REQUEST)->seqno_request;
@@ -302,7 +309,8 @@ static inline void match_route(void *context, const struct router_route *route)
 }
 
 /* The entry of a subnet via a peer. Returns false when there is none. */
-static inline bool route_via(const struct rig *rig, const struct origin *origin, uint32_t peer, struct router_route *ret)
+static inline bool route_via(const struct rig *rig, const struct origin *origin, uint32_t peer,
+			     struct router_route *ret)
 {
 	struct route_search search = {.subnet = &origin->subnet, .peer = peer};
 	router_for_each_route(rig->router, match_route, &search);

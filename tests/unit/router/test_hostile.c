@@ -137,7 +137,8 @@ static struct tlv random_tlv(struct rng *rng)
 {
 	struct origin o = origin_make(rng_below(rng, 40), (uint8_t)rng_below(rng, 3));
 	if (rng_below(rng, 8) == 0)
-		o.subnet = subnet_canonical((struct subnet){.addr = o.address, .len = (uint8_t)(60 + rng_below(rng, 69))});
+		o.subnet =
+			subnet_canonical((struct subnet){.addr = o.address, .len = (uint8_t)(60 + rng_below(rng, 69))});
 	struct tlv tlv;
 	switch (rng_below(rng, 6)) {
 	case 0:
@@ -214,7 +215,8 @@ static void live_randomly(uint64_t seed)
 	for (unsigned hour = 0; hour < 2; hour++) {
 		rig_pass(rig, 3600000);
 		struct router_sizes sizes = router_sizes(rig->router);
-		assert_int_equal(sizes.subnets + sizes.entries + sizes.queries + sizes.seqno_requests + sizes.sources, 0);
+		assert_int_equal(sizes.subnets + sizes.entries + sizes.queries + sizes.seqno_requests + sizes.sources,
+				 0);
 		assert_int_equal(sizes.router_ids + sizes.dirty_marks + sizes.peers, 0);
 	}
 	rig_stop(rig);
@@ -232,12 +234,9 @@ static void test_random_life(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ipv4_route_request),
-		cmocka_unit_test(test_generation_does_not_wrap),
-		cmocka_unit_test(test_wide_and_foreign_prefixes),
-		cmocka_unit_test(test_long_prefixes_with_host_bits),
-		cmocka_unit_test(test_flapping_by_interval),
-		cmocka_unit_test(test_random_life),
+		cmocka_unit_test(test_ipv4_route_request),        cmocka_unit_test(test_generation_does_not_wrap),
+		cmocka_unit_test(test_wide_and_foreign_prefixes), cmocka_unit_test(test_long_prefixes_with_host_bits),
+		cmocka_unit_test(test_flapping_by_interval),      cmocka_unit_test(test_random_life),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,7 +86,8 @@ static void test_death_touches_own_entries_only(void **state)
 	router_peers_died(rig->router, &big, 1, rig->now);
 	double big_death = seconds() - begun;
 	assert_int_equal(router_counters(rig->router)->route_selections - selections, SUBNETS + 10);
-	print_message("death with 10 entries: %.3f ms, with %d: %.1f ms\n", small_death * 1e3, SUBNETS, big_death * 1e3);
+	print_message("death with 10 entries: %.3f ms, with %d: %.1f ms\n", small_death * 1e3, SUBNETS,
+		      big_death * 1e3);
 	assert_true(small_death < big_death / 20);
 	read_everything(rig);
 	/* All of it expires without growth. */

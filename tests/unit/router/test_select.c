@@ -27,10 +27,10 @@ static void test_switch_thresholds(void **state)
 	} cases[] = {
 		{100, 20, 100, 10, false}, /* 120 to 110 */
 		{100, 20, 99, 10, true},   /* 120 to 109 */
-		{2, 8, 1, 7, false},	   /* 10 to 8, through others */
-		{2, 8, 0, 8, true},	   /* 10 to 8, direct */
-		{2, 8, 0, 10, false},	   /* a tie keeps */
-		{20, 20, 0, 60, false},	   /* direct, but not the smallest */
+		{2, 8, 1, 7, false},       /* 10 to 8, through others */
+		{2, 8, 0, 8, true},        /* 10 to 8, direct */
+		{2, 8, 0, 10, false},      /* a tie keeps */
+		{20, 20, 0, 60, false},    /* direct, but not the smallest */
 		{5, 5, 5, 5, false},
 	};
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

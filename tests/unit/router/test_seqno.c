@@ -176,6 +176,30 @@ static void test_records_die(void **state)
 	rig_stop(rig);
 }
 
+/* Nobody is asked the same twice within 4 s, not even when the record of the first time is old. */
+static void test_pause_between_equal_requests(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = rig_peer(rig, 20);
+	rig_peer(rig, 30);
+	struct origin o = origin_make(1, 1);
+	give_update(rig, a, &o, 5, 3);
+	uint64_t last_ms = 0;
+	unsigned requests = 0;
+	for (unsigned i = 0; i < 300; i++) {
+		give_update(rig, a, &o, 25, 3); /* unfeasible */
+		if (count_sent(rig, a, TLV_SEQNO_REQUEST) > 0) {
+			assert_true(last_ms == 0 || rig->now - last_ms >= 4000);
+			last_ms = rig->now;
+			requests++;
+		}
+		rig_pass(rig, 700);
+	}
+	assert_int_equal(requests, 50); /* each 4.2 s in 210 s */
+	rig_stop(rig);
+}
+
 /* When the one that was asked is gone, the next asker makes us ask somebody else. */
 static void test_dead_target_does_not_block(void **state)
 {
@@ -205,6 +229,7 @@ int main(void)
 		cmocka_unit_test(test_entry_with_the_seqno_is_taken),
 		cmocka_unit_test(test_forwarded_to_unfeasible_or_not_at_all),
 		cmocka_unit_test(test_records_die),
+		cmocka_unit_test(test_pause_between_equal_requests),
 		cmocka_unit_test(test_dead_target_does_not_block),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

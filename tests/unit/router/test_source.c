@@ -29,8 +29,14 @@ static void test_feasibility(void **state)
 	static const struct {
 		uint16_t metric, seqno;
 		bool feasible;
-	} cases[] = {{METRIC_INFINITE, 0, true}, {9, 1, true},   {10, 1, false},    {11, 1, false},
-		     {1, 0, false},		 {200, 2, true}, {1, 32769, false}, {1, 32768, true}};
+	} cases[] = {{METRIC_INFINITE, 0, true},
+		     {9, 1, true},
+		     {10, 1, false},
+		     {11, 1, false},
+		     {1, 0, false},
+		     {200, 2, true},
+		     {1, 32769, false},
+		     {1, 32768, true}};
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_int_equal(source_feasible(rig->router, destination, originator, cases[i].metric, cases[i].seqno),
 				 cases[i].feasible);
@@ -45,7 +51,8 @@ static void pass(struct rig *rig, uint64_t ms)
 	router_tick(rig->router, rig->now);
 }
 
-static void expect_distance(const struct rig *rig, uint32_t destination, uint32_t originator, uint16_t metric, uint16_t seqno)
+static void expect_distance(const struct rig *rig, uint32_t destination, uint32_t originator, uint16_t metric,
+			    uint16_t seqno)
 {
 	uint16_t have_metric, have_seqno;
 	assert_true(source_distance(rig->router, destination, originator, &have_metric, &have_seqno));

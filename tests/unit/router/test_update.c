@@ -250,13 +250,34 @@ static void test_drift_is_announced(void **state)
 	rig_stop(rig);
 }
 
+/* The way turns round to a neighbour that knows the restarted node, while it still has our word of the life before. */
+static void test_next_hop_of_another_source_is_told(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = rig_peer(rig, 50), b = rig_peer(rig, 10), c = rig_peer(rig, 10);
+	struct origin o = origin_make(1, 1), restarted = origin_make(1, 2);
+	give_update(rig, a, &o, 5, 1);
+	expect_update(rig, b, &o, 55, 1);
+	give_update(rig, b, &restarted, 0, 0);
+	expect_update(rig, c, &restarted, 10, 0);
+	expect_update(rig, a, &restarted, 10, 0);
+	expect_retraction(rig, b, &o);
+	/* Within one life feasibility does that. */
+	give_update(rig, b, &restarted, 30, 1);
+	assert_int_equal(count_sent(rig, b, TLV_UPDATE), 0);
+	expect_update(rig, c, &restarted, 40, 1);
+	rig_stop(rig);
+}
+
 static void test_lifetimes(void **state)
 {
 	(void)state;
 	static const struct {
 		uint16_t interval_cs;
 		uint32_t lifetime_ms;
-	} cases[] = {{30000, 1050000}, {6000, 210000}, {100, 10000}, {47, 10000}, {1, 10000}, {0, 10000}, {65535, 2293725}};
+	} cases[] = {{30000, 1050000}, {6000, 210000}, {100, 10000},    {47, 10000},
+		     {1, 10000},       {0, 10000},     {65535, 2293725}};
 	struct rig *rig = rig_start();
 	uint32_t a = rig_peer(rig, 20);
 	struct origin o = origin_make(1, 0);
@@ -280,7 +301,8 @@ static void test_host_bits_and_longer_prefixes(void **state)
 	for (uint8_t len = 64; len <= 128; len++) {
 		longer.subnet = (struct subnet){.addr = o.address, .len = len};
 		give_update(rig, len % 2 == 0 ? a : b, &longer, 5, 0);
-		struct subnet seen = expect_event(rig, ROUTER_ROUTE_SET)->subnet, canonical = subnet_canonical(longer.subnet);
+		struct subnet seen = expect_event(rig, ROUTER_ROUTE_SET)->subnet,
+			      canonical = subnet_canonical(longer.subnet);
 		assert_int_equal(seen.len, len);
 		assert_memory_equal(&seen.addr, &canonical.addr, 16);
 		const struct tlv *sent = first_sent(rig, len % 2 == 0 ? b : a, TLV_UPDATE);
@@ -312,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_unfeasible_from_unknown_neighbour),
 		cmocka_unit_test(test_announcement_thresholds),
 		cmocka_unit_test(test_drift_is_announced),
+		cmocka_unit_test(test_next_hop_of_another_source_is_told),
 		cmocka_unit_test(test_lifetimes),
 		cmocka_unit_test(test_host_bits_and_longer_prefixes),
 	};

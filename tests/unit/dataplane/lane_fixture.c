@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "crypto/aead.h"
+#include "lane_fixture.h"
+#include "link/fd_stream.h"
+
+enum { PATIENCE_MS = 20000 };
+
+static void wait_readable(int fd)
+{
+	struct pollfd poller = {.fd = fd, .events = POLLIN};
+	if (poll(&poller, 1, PATIENCE_MS) != 1)
+		fail_msg("nothing came");
+}
+
+static void read_exactly(int fd, uint8_t *to, size_t len)
+{
+	for (size_t at = 0; at < len;) {
+		wait_readable(fd);
+		ssize_t got = read(fd, to + at, len - at);
+		assert_true(got > 0);
+		at += (size_t)got;
+	}
+}
+
+static bool readable_now(int fd)
+{
+	struct pollfd poller = {.fd = fd, .events = POLLIN};
+	return poll(&poller, 1, 0) != 0;
+}
+
+struct ip6 address_of(const char *text)
+{
+	struct ip6 address;
+	if (inet_pton(AF_INET6, text, address.bytes) != 1)
+		fail_msg("%s is no address", text);
+	return address;
+}
+
+static struct shared_secret secret_from(uint8_t first)
+{
+	struct shared_secret secret;
+	for (unsigned i = 0; i < sizeof(secret.bytes); i++)
+		secret.bytes[i] = (uint8_t)(first + i);
+	return secret;
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+int fixture_group_setup(void **state)
+{
+	(void)state;
+	return aead_setup();
+}
+
+static void on_wake(void *context)
+{
+	(void)context;
+}
+
+void fixture_start(struct fixture *f, const char *address, bool with_tun)
+{
+	struct problems problems = {0};
+	*f = (struct fixture){.address = address_of(address)};
+	nonce_sequence_init(&f->nonces, 0);
+	f->fib = fib_new(1);
+	f->loop = loop_new();
+	f->wake = loop_wake_new(f->loop, on_wake, f);
+	f->tun = with_tun ? tun_open("fake", &problems) : NULL;
+	assert_true(f->fib != NULL && f->wake != NULL && (f->tun != NULL || !with_tun));
+	struct lane_config config = {
+		.address = f->address, .fib = f->fib, .tun = f->tun, .wake_control = f->wake, .seed = 7};
+	f->lane = lane_start(&config);
+	assert_non_null(f->lane);
+	f->barrier = fixture_add_link(f, PEER_BARRIER);
+}
+
+void fixture_stop(struct fixture *f)
+{
+	lane_stop(f->lane);
+	fib_free(f->fib);
+	loop_free(f->loop);
+	tun_close(f->tun);
+	close(f->barrier);
+}
+
+int fixture_start_with_peer(struct fixture *f, const char *address, uint32_t peer)
+{
+	fixture_start(f, address, true);
+	return fixture_add_link(f, peer);
+}
+
+void fixture_route(struct fixture *f, const char *address, uint32_t peer)
+{
+	struct ip6 addr = address_of(address);
+	struct subnet subnet = subnet64_of(&addr);
+	assert_int_equal(fib_set_route(f->fib, &subnet, peer, UINT64_MAX), 0);
+}
+
+void fixture_secret(struct fixture *f, const char *address, uint8_t first)
+{
+	struct ip6 addr = address_of(address);
+	struct subnet subnet = subnet64_of(&addr);
+	struct shared_secret secret = secret_from(first);
+	assert_int_equal(fib_set_secret(f->fib, &subnet, &secret), 0);
+}
+
+static int add_link(struct fixture *f, uint32_t peer, int send_buffer_bytes)
+{
+	int far;
+	struct link *link = fd_link_new(&far, "test");
+	assert_int_equal(setsockopt(link_fd(link), SOL_SOCKET, SO_SNDBUF, &send_buffer_bytes, sizeof(send_buffer_bytes)), 0);
+	assert_int_equal(lane_add_link(f->lane, peer, link), 0);
+	lane_commit(f->lane);
+	return far;
+}
+
+int fixture_add_link(struct fixture *f, uint32_t peer)
+{
+	return add_link(f, peer, 1 << 17);
+}
+
+int fixture_add_narrow_link(struct fixture *f, uint32_t peer)
+{
+	return add_link(f, peer, 4608);
+}
+
+void hello_make(uint8_t *frame, uint16_t seqno)
+{
+	struct writer w = writer_init(frame, HELLO_SIZE);
+	write_u32(&w, 0x01010000);
+	write_u32(&w, 0x2a030008);
+	write_u32(&w, 0x04068000);
+	write_u16(&w, seqno);
+	write_u16(&w, 2000);
+	assert_false(w.failed);
+}
+
+void fixture_send_hello(struct fixture *f, uint32_t peer, uint16_t seqno)
+{
+	uint8_t frame[HELLO_SIZE];
+	hello_make(frame, seqno);
+	assert_true(lane_has_room(f->lane));
+	lane_send_control(f->lane, peer, frame, sizeof(frame));
+	lane_commit(f->lane);
+}
+
+/* ---- order ------------------------------------------------------------------------------------------------------- */
+
+static void pass_barrier(struct fixture *f)
+{
+	uint8_t expected[8], got[8];
+	struct writer w = writer_init(expected, sizeof(expected));
+	write_u64(&w, ++f->barriers);
+	lane_send_control(f->lane, PEER_BARRIER, expected, sizeof(expected));
+	lane_commit(f->lane);
+	read_exactly(f->barrier, got, sizeof(got));
+	assert_memory_equal(got, expected, sizeof(got));
+}
+
+/* What was there before the first barrier is handled in its round at the latest; the second one can only pass after that
+ * round has flushed its links and told its events. */
+void fixture_settle(struct fixture *f)
+{
+	pass_barrier(f);
+	pass_barrier(f);
+}
+
+uint64_t fixture_counter(struct fixture *f, enum lane_counter counter)
+{
+	fixture_settle(f);
+	return lane_counter(f->lane, counter);
+}
+
+/* Drops what the barriers caused and returns the next event, or NULL. */
+static struct lane_event *next_event(struct fixture *f)
+{
+	struct lane_event *event;
+	while ((event = lane_next_event(f->lane)) != NULL && event->peer == PEER_BARRIER && event->type == LANE_CONTROL_SENT)
+		lane_pop_event(f->lane);
+	return event;
+}
+
+struct lane_event fixture_event(struct fixture *f, enum lane_event_type type)
+{
+	const struct timespec pause = {.tv_nsec = 200000};
+	uint64_t give_up_ms = monotonic_ms() + PATIENCE_MS;
+	struct lane_event *event;
+	while ((event = next_event(f)) == NULL && monotonic_ms() < give_up_ms)
+		nanosleep(&pause, NULL);
+	assert_non_null(event);
+	assert_int_equal(event->type, type);
+	struct lane_event copy = *event;
+	lane_pop_event(f->lane);
+	lane_events_taken(f->lane);
+	return copy;
+}
+
+void fixture_no_event(struct fixture *f)
+{
+	fixture_settle(f);
+	assert_null(next_event(f));
+}
+
+struct parcel *fixture_parcel(struct fixture *f, enum parcel_kind kind, const char *source, const char *destination,
+			      const uint8_t *bytes, size_t len)
+{
+	struct lane_event event = fixture_event(f, LANE_PARCEL);
+	struct ip6 from = address_of(source), to = address_of(destination);
+	assert_int_equal(event.parcel->kind, kind);
+	assert_true(ip6_equal(&event.parcel->source, &from));
+	assert_true(ip6_equal(&event.parcel->destination, &to));
+	assert_int_equal(event.parcel->len, len);
+	assert_memory_equal(event.parcel->bytes, bytes, len);
+	return event.parcel;
+}
+
+void fixture_retry(struct fixture *f, struct parcel *parcel)
+{
+	lane_retry(f->lane, parcel);
+	lane_commit(f->lane);
+}
+
+void fixture_refuse(struct fixture *f, struct parcel *parcel)
+{
+	lane_refuse(f->lane, parcel);
+	lane_commit(f->lane);
+}
+
+/* ---- host and peers ---------------------------------------------------------------------------------------------- */
+
+void host_send(struct fixture *f, const uint8_t *packet, size_t len)
+{
+	assert_int_equal(send(tun_fake_host(f->tun), packet, len, MSG_NOSIGNAL), len);
+}
+
+size_t host_receive(struct fixture *f, uint8_t *packet)
+{
+	wait_readable(tun_fake_host(f->tun));
+	ssize_t len = recv(tun_fake_host(f->tun), packet, BUFFER_SIZE, 0);
+	assert_true(len > 0);
+	return (size_t)len;
+}
+
+void host_silent(struct fixture *f)
+{
+	fixture_settle(f);
+	assert_false(readable_now(tun_fake_host(f->tun)));
+}
+
+void peer_send(int fd, const uint8_t *bytes, size_t len)
+{
+	write_all(fd, bytes, len);
+}
+
+size_t peer_receive(int fd, uint8_t *frame)
+{
+	read_exactly(fd, frame, CONTROL_FRAME_HEADER_SIZE);
+	assert_int_equal(frame[0], 1);
+	size_t header = frame[1] == 0 ? DATA_FRAME_HEADER_SIZE : CONTROL_FRAME_HEADER_SIZE;
+	size_t at = frame[1] == 0 ? 5 : 6;
+	size_t len = header + (size_t)(frame[at] << 8 | frame[at + 1]);
+	assert_true(len <= BUFFER_SIZE);
+	read_exactly(fd, frame + CONTROL_FRAME_HEADER_SIZE, len - CONTROL_FRAME_HEADER_SIZE);
+	return len;
+}
+
+void peer_silent(struct fixture *f, int fd)
+{
+	fixture_settle(f);
+	assert_false(readable_now(fd));
+}
+
+/* ---- bytes ------------------------------------------------------------------------------------------------------- */
+
+size_t bytes_of_hex(const char *hex, uint8_t *bytes)
+{
+	size_t len = strlen(hex) / 2;
+	for (size_t i = 0; i < len; i++) {
+		char digits[3] = {hex[2 * i], hex[2 * i + 1]}, *end;
+		bytes[i] = (uint8_t)strtoul(digits, &end, 16);
+		assert_ptr_equal(end, &digits[2]);
+	}
+	return len;
+}
+
+void assert_hex(const uint8_t *bytes, size_t len, const char *hex)
+{
+	uint8_t expected[2048];
+	assert_true(strlen(hex) <= 2 * sizeof(expected));
+	assert_int_equal(len, bytes_of_hex(hex, expected));
+	assert_memory_equal(bytes, expected, len);
+}
+
+size_t packet_make(uint8_t *packet, const char *source, const char *destination, uint8_t hop_limit, size_t payload_len)
+{
+	struct ip6 from = address_of(source), to = address_of(destination);
+	struct writer w = writer_init(packet, IP6_HEADER_SIZE + payload_len);
+	write_u32(&w, 0x60000000);
+	write_u16(&w, (uint16_t)payload_len);
+	write_u8(&w, 59);
+	write_u8(&w, hop_limit);
+	write_bytes(&w, from.bytes, sizeof(from.bytes));
+	write_bytes(&w, to.bytes, sizeof(to.bytes));
+	for (size_t i = 0; i < payload_len; i++)
+		write_u8(&w, (uint8_t)i);
+	assert_false(w.failed);
+	return writer_len(&w);
+}
+
+size_t frame_make(uint8_t *frame, const char *source, const char *destination, uint8_t hop_limit, const uint8_t *body,
+		  size_t body_len)
+{
+	struct ip6 from = address_of(source), to = address_of(destination);
+	struct writer w = writer_init(frame, DATA_FRAME_HEADER_SIZE + body_len);
+	write_u32(&w, 0x01000000);
+	write_u8(&w, 0);
+	write_u16(&w, (uint16_t)body_len);
+	write_u8(&w, hop_limit);
+	write_bytes(&w, from.bytes, sizeof(from.bytes));
+	write_bytes(&w, to.bytes, sizeof(to.bytes));
+	write_bytes(&w, body, body_len);
+	assert_false(w.failed);
+	return writer_len(&w);
+}
+
+static struct aead_key *key_from(uint8_t first)
+{
+	struct shared_secret secret = secret_from(first);
+	struct aead_key *key = aead_key_new(&secret);
+	assert_non_null(key);
+	return key;
+}
+
+size_t frame_seal(struct fixture *f, uint8_t *frame, const char *source, const char *destination, uint8_t hop_limit,
+		  uint8_t first, const uint8_t *plain, size_t len)
+{
+	static uint8_t body[BUFFER_SIZE];
+	struct aead_key *key = key_from(first);
+	nonce_next(&f->nonces, body + len + AEAD_TAG_SIZE);
+	aead_seal(key, body + len + AEAD_TAG_SIZE, plain, len, body, body + len);
+	aead_key_free(key);
+	return frame_make(frame, source, destination, hop_limit, body, len + SEAL_TAILROOM);
+}
+
+uint8_t *frame_open(uint8_t *frame, size_t len, uint8_t first, enum user_type *ret_type, size_t *ret_len)
+{
+	uint8_t *payload;
+	struct aead_key *key = key_from(first);
+	assert_true(len >= DATA_FRAME_HEADER_SIZE);
+	assert_int_equal(sealed_open(frame + DATA_FRAME_HEADER_SIZE, len - DATA_FRAME_HEADER_SIZE, key, ret_type, &payload, ret_len),
+			 0);
+	aead_key_free(key);
+	return payload;
+}
