@@ -13,6 +13,8 @@
 struct tun {
 	int lane_end, host_end;
 	atomic_bool removed;
+	void (*_Atomic hook)(void *context);
+	void *hook_context;
 	char name[TUN_NAME_MAX + 1];
 };
 
@@ -63,6 +65,9 @@ int tun_fd(const struct tun *tun)
 
 long tun_read(struct tun *tun, uint8_t *packet, size_t capacity)
 {
+	void (*hook)(void *context) = atomic_load(&tun->hook);
+	if (hook != NULL)
+		hook(tun->hook_context);
 	if (atomic_load(&tun->removed))
 		return -EBADFD;
 	ssize_t len = recv(tun->lane_end, packet, capacity, MSG_DONTWAIT);
@@ -79,6 +84,12 @@ int tun_write(struct tun *tun, const uint8_t *packet, size_t len)
 int tun_fake_host(const struct tun *tun)
 {
 	return tun->host_end;
+}
+
+void tun_fake_on_read(struct tun *tun, void (*hook)(void *context), void *context)
+{
+	tun->hook_context = context;
+	atomic_store(&tun->hook, hook);
 }
 
 void tun_fake_remove(struct tun *tun)

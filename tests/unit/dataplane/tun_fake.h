@@ -8,6 +8,9 @@
 /* The host's end: each message is a packet. */
 int tun_fake_host(const struct tun *tun);
 
+/* Called on the lane's thread before each read. */
+void tun_fake_on_read(struct tun *tun, void (*hook)(void *context), void *context);
+
 /* As if somebody deleted the interface. */
 void tun_fake_remove(struct tun *tun);
 

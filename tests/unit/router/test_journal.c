@@ -96,6 +96,36 @@ static void test_retractions_first_and_never_lost(void **state)
 	rig_stop(rig);
 }
 
+static void test_order_of_urgency(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = rig_peer(rig, 20), slow = rig_peer(rig, 30);
+	struct origin asked = origin_make(1, 0), lost = origin_make(2, 0), fresh = origin_make(3, 0),
+		      sought = origin_make(4, 0);
+	give_update(rig, a, &asked, 5, 1);
+	give_update(rig, a, &lost, 5, 1);
+	const struct tlv inputs[] = {
+		make_update(&fresh, 5, 1),            /* news */
+		make_route_request(sought.subnet, 0), /* to be passed on */
+		make_retraction(&lost, &asked),
+		{.type = TLV_HELLO},
+	};
+	for (unsigned i = 0; i < 3; i++)
+		router_handle_tlv(rig->router, a, &inputs[i], rig->now);
+	struct tlv request = make_route_request(asked.subnet, 0);
+	router_handle_tlv(rig->router, slow, &request, rig->now);
+	router_handle_tlv(rig->router, slow, &inputs[3], rig->now);
+	read_peer(rig, slow);
+	assert_int_equal(rig->sent_count, 5);
+	assert_int_equal(rig->sent[0].tlv.type, TLV_IHU);
+	assert_int_equal(rig->sent[1].tlv.update.metric, METRIC_INFINITE);
+	assert_true(subnet_equal(&rig->sent[2].tlv.update.prefix.subnet, &asked.subnet));
+	assert_int_equal(rig->sent[3].tlv.type, TLV_ROUTE_REQUEST);
+	assert_true(subnet_equal(&rig->sent[4].tlv.update.prefix.subnet, &fresh.subnet));
+	rig_stop(rig);
+}
+
 /* A peer is offered when something is due, and after it was passed by only when it is writable again. */
 static void test_ready_peers(void **state)
 {
@@ -147,6 +177,7 @@ int main(void)
 		cmocka_unit_test(test_changes_merge),
 		cmocka_unit_test(test_slow_peer_costs_no_more_than_the_table),
 		cmocka_unit_test(test_retractions_first_and_never_lost),
+		cmocka_unit_test(test_order_of_urgency),
 		cmocka_unit_test(test_ready_peers),
 		cmocka_unit_test(test_slow_peer_dies),
 	};

@@ -89,6 +89,9 @@ static void test_two_deaths_at_once_on_one_subnet(void **state)
 	assert_int_equal(count_sent(rig, d, TLV_UPDATE), 2);
 	assert_int_equal(rig->event_count, 2);
 	assert_int_equal(router_sizes(rig->router).peers, 2);
+	/* Fallbacks of the dead are gone at once and were never chosen; what was selected is held. */
+	assert_int_equal(router_counters(rig->router)->route_selections, 2);
+	assert_int_equal(router_sizes(rig->router).entries, 3);
 	rig_stop(rig);
 }
 
