@@ -102,6 +102,12 @@ static void entry_free(struct entry *entry)
 	free(entry);
 }
 
+static void retire(struct fib *fib, struct entry *entry)
+{
+	entry->next_retired = fib->retired;
+	fib->retired = entry;
+}
+
 void fib_reclaim(struct fib *fib)
 {
 	if (fib->retired == NULL)
@@ -120,11 +126,10 @@ void fib_free(struct fib *fib)
 	if (fib == NULL)
 		return;
 	struct cds_lfht_iter iter;
-	struct entry *entry;
-	cds_lfht_for_each_entry (fib->table, &iter, entry, node) {
-		cds_lfht_del(fib->table, &entry->node);
-		entry->next_retired = fib->retired;
-		fib->retired = entry;
+	struct cds_lfht_node *node;
+	cds_lfht_for_each (fib->table, &iter, node) {
+		cds_lfht_del(fib->table, node);
+		retire(fib, container_of(node, struct entry, node));
 	}
 	fib_reclaim(fib);
 	cds_lfht_destroy(fib->table, NULL);
@@ -172,12 +177,6 @@ static const struct fib_route *route_in(const struct entry *entry, const struct 
 const struct fib_route *fib_get(const struct fib *fib, const struct subnet *subnet)
 {
 	return route_in(entry_find(fib, ip6_upper64(&subnet->addr)), subnet);
-}
-
-static void retire(struct fib *fib, struct entry *entry)
-{
-	entry->next_retired = fib->retired;
-	fib->retired = entry;
 }
 
 /* Keeps about one bucket per entry; the table itself grows and shrinks in powers of two. */

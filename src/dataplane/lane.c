@@ -203,6 +203,22 @@ static void on_second(void *context)
 	loop_timer_set(lane->second, lane->now_ms + SECOND_MS);
 }
 
+void lane_start_watching(struct lane *lane)
+{
+	if (lane->watching)
+		return;
+	lane->watching = true;
+	loop_timer_set(lane->watch, lane->now_ms + WATCH_TURN_MS);
+}
+
+static void on_watch(void *context)
+{
+	struct lane *lane = context;
+	lane->watching = false;
+	if (port_watch_all(lane))
+		lane_start_watching(lane);
+}
+
 static void publish_events(struct lane *lane)
 {
 	if (ring_publish(lane->events))
@@ -293,10 +309,12 @@ static bool lane_build(struct lane *lane, const struct lane_config *config)
 		return false;
 	lane->wake = loop_wake_new(lane->loop, on_wake, lane);
 	lane->second = loop_timer_new(lane->loop, on_second, lane);
+	lane->watch = loop_timer_new(lane->loop, on_watch, lane);
 	if (lane->tun != NULL)
 		lane->tun_io = loop_io_new(lane->loop, tun_fd(lane->tun), on_tun_ready, lane);
 	loop_set_round_hooks(lane->loop, before_sleep, after_sleep, lane);
-	return lane->wake != NULL && lane->second != NULL && (lane->tun == NULL || lane->tun_io != NULL);
+	return lane->wake != NULL && lane->second != NULL && lane->watch != NULL &&
+	        (lane->tun == NULL || lane->tun_io != NULL);
 }
 
 struct lane *lane_start(const struct lane_config *config)

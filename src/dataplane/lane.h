@@ -83,6 +83,7 @@ enum lane_event_type {
 	LANE_TLV,		/* a TLV from a peer */
 	LANE_PARCEL,		/* a packet that needs a route or a key; the receiver owns it */
 	LANE_REFRESH,		/* traffic uses a route that is about to expire */
+	LANE_SILENT,		/* a peer leaves us without any sign; repeated while it does */
 	LANE_CONTROL_SENT,	/* so many control frames of a peer left the queue */
 	LANE_LINK_CLOSED,	/* the link is gone */
 	LANE_TUN_GONE,		/* the interface was removed by somebody */
@@ -99,6 +100,7 @@ struct lane_event {
 		};
 		struct ip6 address;	/* REFRESH */
 		unsigned frames;	/* CONTROL_SENT */
+		uint64_t unanswered_ms;	/* SILENT: since something was sent; 0: a busy link has fallen quiet */
 		struct {
 			int error;		/* negative errno; -ENODATA: the peer closed; 0: closed by order */
 			const char *text;	/* static, for -EPROTO; else NULL */

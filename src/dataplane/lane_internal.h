@@ -22,6 +22,10 @@ enum {
 	HINTS_SIZE = 256,		/* routes whose refresh was asked for lately */
 	HINT_REPEAT_MS = 100,		/* for each row: prefixes that share one take turns */
 	REPORT_SOURCES = 256,		/* token buckets for originators, by hash */
+	WATCH_TURN_MS = 100,
+	SILENT_AFTER_MS = 200,		/* without an answer: the peer is silent */
+	QUIET_AFTER_MS = 300,		/* a busy link on which nothing came for so long has fallen quiet */
+	BUSY_TURNS = 3,
 	TUN_BATCH = 64,			/* packets read from the interface in one turn */
 	EVENTS_KEPT_BACK = LANE_LINKS_MAX + 64,	/* room in the event ring for what control must learn: closings */
 	SLOTS_KEPT_BACK = 4096,		/* for control frames, whatever data packets wait */
@@ -39,6 +43,9 @@ struct port {
 	bool reading;
 	int watched;			/* events polled for */
 	uint64_t progress_ms;		/* when something was last written, or nothing waited */
+	uint64_t heard_ms;		/* when something was last read */
+	uint64_t unanswered_since_ms;	/* when something was first written after that; 0: nothing was */
+	unsigned busy_turns;		/* watch turns in a row in which something was read, up to BUSY_TURNS */
 	unsigned control_sent;		/* since the last LANE_CONTROL_SENT */
 };
 
@@ -89,6 +96,8 @@ struct lane {
 	struct tun *tun;
 	struct loop_io *tun_io;
 	struct loop_timer *second;
+	struct loop_timer *watch;	/* runs while some port is busy or waits for an answer */
+	bool watching;
 	struct slot_pool *pool;
 	struct nonce_sequence nonces;
 	struct key_cache_row keys[KEY_CACHE_SIZE];
@@ -145,6 +154,9 @@ void lane_ask_control(struct lane *lane, enum parcel_kind kind, const struct ip6
 /* Asks control to refresh the route to `address` when it is about to expire, at most once per HINT_REPEAT_MS. */
 void lane_hint_refresh(struct lane *lane, const struct fib_route *route, const struct ip6 *address);
 
+/* Something was read or written: silence is to be noticed from now on. */
+void lane_start_watching(struct lane *lane);
+
 /* The expanded key of a secret, or NULL without memory. */
 struct aead_key *lane_key(struct lane *lane, const struct fib_secret *secret);
 
@@ -165,6 +177,9 @@ void port_flush_all(struct lane *lane);
 
 /* Goes on reading after the event ring was full. */
 void port_resume_reading(struct lane *lane);
+
+/* Every WATCH_TURN_MS while needed: tells control of silent peers. Returns whether any port is still to be watched. */
+bool port_watch_all(struct lane *lane);
 
 /* Once a second: closes links that take nothing, tells what could not be told for want of room. */
 void port_check_all(struct lane *lane);

@@ -100,6 +100,9 @@ static void read_port(struct lane *lane, struct port *port)
 		return;
 	}
 	add_bytes(&bytes_of(lane, port->peer)->rx, got);
+	port->heard_ms = lane->now_ms;
+	port->unanswered_since_ms = 0;
+	lane_start_watching(lane);
 	struct frame_vector frames;
 	int error;
 	while ((error = link_next_frames(port->link, &frames)) == 0 && frames.count > 0)
@@ -166,6 +169,10 @@ static void flush_port(struct lane *lane, struct port *port)
 	}
 	if (total > 0 || !port->blocked)
 		port->progress_ms = lane->now_ms;
+	if (total > 0 && port->unanswered_since_ms == 0) {
+		port->unanswered_since_ms = lane->now_ms;
+		lane_start_watching(lane);
+	}
 	add_bytes(&bytes_of(lane, port->peer)->tx, total);
 	tell_control_sent(lane, port);
 	watch(port);
@@ -257,7 +264,7 @@ void port_open(struct lane *lane, uint32_t peer, struct link *link)
 	port->peer = peer;
 	port->link = link;
 	port->reading = true;
-	port->progress_ms = lane->now_ms;
+	port->progress_ms = port->heard_ms = lane->now_ms;
 	queue_init(&port->queue);
 	list_init(&port->flush);
 	lane->ports[row] = port;
@@ -327,6 +334,57 @@ void port_resume_reading(struct lane *lane)
 		lane->paused--;
 		watch(port);
 	}
+}
+
+static void tell_silent(struct lane *lane, const struct port *port, uint64_t unanswered_ms)
+{
+	struct lane_event *event = lane_event_optional(lane);
+	if (event == NULL)
+		return;
+	event->type = LANE_SILENT;
+	event->peer = port->peer;
+	event->unanswered_ms = unanswered_ms;
+}
+
+/* How long the peer owes us a sign. Acknowledgements of the transport are signs: a peer that is slow, or whose process is
+ * stopped, still gives them, and what waits in its queue is no silence. */
+static uint64_t unanswered_ms(struct lane *lane, struct port *port)
+{
+	if (port->unanswered_since_ms == 0)
+		return 0;
+	uint64_t unanswered = lane->now_ms - port->unanswered_since_ms;
+	if (unanswered < SILENT_AFTER_MS)
+		return 0;
+	long unacknowledged = link_unacknowledged_ms(port->link);
+	if (unacknowledged == 0)
+		port->unanswered_since_ms = 0;
+	return unacknowledged >= 0 && (uint64_t)unacknowledged < unanswered ? (uint64_t)unacknowledged : unanswered;
+}
+
+/* Returns whether the port is to be looked at again. */
+static bool watch_port(struct lane *lane, struct port *port)
+{
+	uint64_t quiet_ms = lane->now_ms - port->heard_ms;
+	if (quiet_ms <= WATCH_TURN_MS)
+		port->busy_turns += port->busy_turns < BUSY_TURNS;
+	else if (quiet_ms >= QUIET_AFTER_MS && port->busy_turns == BUSY_TURNS) {
+		port->busy_turns = 0;
+		tell_silent(lane, port, 0);
+	} else if (quiet_ms >= QUIET_AFTER_MS)
+		port->busy_turns = 0;
+	uint64_t unanswered = unanswered_ms(lane, port);
+	if (unanswered >= SILENT_AFTER_MS)
+		tell_silent(lane, port, unanswered);
+	return port->busy_turns > 0 || port->unanswered_since_ms != 0;
+}
+
+bool port_watch_all(struct lane *lane)
+{
+	bool again = false;
+	for (unsigned i = 0; i < LANE_LINKS_MAX; i++)
+		if (lane->ports[i] != NULL)
+			again |= watch_port(lane, lane->ports[i]);
+	return again;
 }
 
 void port_check_all(struct lane *lane)

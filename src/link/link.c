@@ -71,6 +71,11 @@ size_t link_carried(const struct link *link)
 	return link->carry.len;
 }
 
+long link_unacknowledged_ms(const struct link *link)
+{
+	return link->ops->unacknowledged_ms != NULL ? link->ops->unacknowledged_ms(link->stream) : -1;
+}
+
 static int carry_reserve(struct carry *carry, size_t capacity)
 {
 	if (capacity <= carry->capacity)

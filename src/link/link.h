@@ -32,6 +32,9 @@ struct stream_ops {
 	long (*readv)(void *stream, const struct iovec *parts, int count);
 	long (*writev)(void *stream, const struct iovec *parts, int count);
 	void (*close)(void *stream);
+	/* How long the far end has acknowledged nothing although something is under way, in ms; 0 when nothing is; -1 when the
+	 * transport cannot tell. NULL means -1. */
+	long (*unacknowledged_ms)(void *stream);
 };
 
 struct link;
@@ -67,6 +70,9 @@ long link_read(struct link *link, uint8_t *shared, size_t budget);
 int link_next_frames(struct link *link, struct frame_vector *ret);
 
 const char *link_protocol_error(const struct link *link);
+
+/* What the transport knows of the far end, as in struct stream_ops. */
+long link_unacknowledged_ms(const struct link *link);
 
 /* Bytes of a cut frame that wait for its rest: a later read may complete a frame of that much more than was read. */
 size_t link_carried(const struct link *link);

@@ -187,7 +187,21 @@ static void socket_close(void *stream)
 	close(socket_of(stream));
 }
 
-static const struct stream_ops socket_ops = {socket_readv, socket_writev, socket_close};
+static long socket_unacknowledged_ms(void *stream)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	if (getsockopt(socket_of(stream), IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+		return -1;
+	return info.tcpi_unacked > 0 ? (long)info.tcpi_last_ack_recv : 0;
+}
+
+static const struct stream_ops socket_ops = {
+	.readv = socket_readv,
+	.writev = socket_writev,
+	.close = socket_close,
+	.unacknowledged_ms = socket_unacknowledged_ms,
+};
 
 struct link *tcp_link_new(int fd)
 {

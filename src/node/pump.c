@@ -199,6 +199,9 @@ static void handle_lane_event(struct node *node, const struct lane_event *event,
 	case LANE_REFRESH:
 		router_refresh_route(node->router, &event->address, now_ms);
 		break;
+	case LANE_SILENT:
+		router_peer_silent(node->router, event->peer, event->unanswered_ms, now_ms);
+		break;
 	case LANE_CONTROL_SENT:
 		control_sent(node, event);
 		break;

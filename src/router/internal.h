@@ -204,7 +204,8 @@ struct neighbour {
 	uint16_t hello_seqno;
 	bool alive, sampled, hello_unanswered;
 	bool hello_due, ihu_due, own_due, dump_due;
-	uint64_t hello_sent_ms, ihu_received_ms, dump_allowed_ms;
+	uint64_t hello_sent_ms; /* of the first Hello without an answer */
+	uint64_t ihu_received_ms, dump_allowed_ms, probed_ms;
 	struct token_bucket ihu_budget, route_request_budget, seqno_request_budget;
 	uint32_t first_entry, entry_count;
 	uint32_t dump_place; /* destination handle the dump of the table goes on with */

@@ -136,6 +136,14 @@ void router_peers_died(struct router *router, const uint32_t *peers, size_t coun
 		neighbour_free(router, container_of(node, struct neighbour, life_node));
 }
 
+/* Routes through dead neighbours go, and the caller is told to close their connections. */
+static void bury(struct router *router, struct list *retired)
+{
+	loss_of_neighbours(router, retired);
+	for (struct list *node; (node = list_pop(retired)) != NULL;)
+		list_append(&router->dead, node);
+}
+
 void neighbours_check_liveness(struct router *router, uint64_t at_ms)
 {
 	struct list retired;
@@ -147,10 +155,38 @@ void neighbours_check_liveness(struct router *router, uint64_t at_ms)
 		router->counters.peers_died++;
 		neighbour_retire(router, neighbour, &retired);
 	}
-	loss_of_neighbours(router, &retired);
-	for (struct list *node; (node = list_pop(&retired)) != NULL;)
-		list_append(&router->dead, node);
+	bury(router, &retired);
 	router->liveness_at_ms = at_ms + LIVENESS_CHECK_MS;
+}
+
+/* How long a peer may leave us without any sign: four round trips, as the Hello measured them. */
+static uint64_t silence_limit_ms(const struct neighbour *neighbour)
+{
+	uint64_t limit = 4ull * neighbour->smoothed_cost;
+	return limit > SILENCE_DEAD_MIN_MS ? limit : SILENCE_DEAD_MIN_MS;
+}
+
+void router_peer_silent(struct router *router, uint32_t peer, uint64_t unanswered_ms, uint64_t now_ms)
+{
+	router_tick(router, now_ms);
+	struct neighbour *neighbour = neighbour_find(router, peer);
+	if (neighbour == NULL)
+		return;
+	if (unanswered_ms > silence_limit_ms(neighbour)) {
+		struct list retired;
+		list_init(&retired);
+		router->counters.peers_died++;
+		router->counters.silence_deaths++;
+		neighbour_retire(router, neighbour, &retired);
+		bury(router, &retired);
+		return;
+	}
+	if (router->now_ms - neighbour->probed_ms < SILENCE_PROBE_MS)
+		return;
+	neighbour->probed_ms = router->now_ms;
+	neighbour->hello_due = true;
+	router->counters.silence_probes++;
+	neighbour_wake(router, neighbour);
 }
 
 void neighbours_hello(struct router *router, uint64_t at_ms)

@@ -43,6 +43,8 @@ enum {
 	UPDATE_INTERVAL_MS = 300000,
 	UPDATE_INTERVAL_CS = 30000,
 	DEAD_PEER_AGE_MS = 43000,
+	SILENCE_PROBE_MS = 250,		/* between probes of a silent peer */
+	SILENCE_DEAD_MIN_MS = 1300,	/* a process that is stopped for a second is not dead */
 	QUERY_TIMEOUT_MS = 15000,
 	REFRESH_BEFORE_MS = 15000,
 	ROUTE_REQUEST_GENERATION_MAX = 15,
@@ -80,6 +82,14 @@ void router_tick(struct router *router, uint64_t now_ms);
 
 /* When router_tick() is needed next, or TIMERS_NEVER_MS. */
 uint64_t router_next_deadline(const struct router *router);
+
+/*
+ * The link layer noticed a silence: something was sent to a peer `unanswered_ms` ago and since then nothing was heard of it,
+ * no byte and no acknowledgement of the transport; or, with 0, a link that was busy has fallen quiet. To be repeated about
+ * every 100 ms while it lasts. Probes the peer with a Hello, which every peer answers; gives the peer up (ROUTER_PEER_DEAD)
+ * once the silence is longer than SILENCE_DEAD_MIN_MS and four round trips.
+ */
+void router_peer_silent(struct router *router, uint32_t peer, uint64_t unanswered_ms, uint64_t now_ms);
 
 /* Why somebody needs a route or a key. */
 enum route_need {
@@ -179,6 +189,7 @@ struct router_counters {
 	uint64_t updates_denied, updates_not_interested, updates_skipped_selection;
 	uint64_t sent[TLV_SEQNO_REQUEST + 1];	/* TLVs pulled, by type */
 	uint64_t retractions_sent;
+	uint64_t silence_probes, silence_deaths;
 	uint64_t dropped_over_budget;		/* requests beyond a token bucket or a table limit */
 };
 

@@ -64,7 +64,8 @@ void fixture_send_hello(struct fixture *f, uint32_t peer, uint16_t seqno);
 void fixture_settle(struct fixture *f);
 uint64_t fixture_counter(struct fixture *f, enum lane_counter counter);
 
-/* The next event, which must be of this type; waits for it. Reports of control frames sent by the fixture are left out. */
+/* The next event, which must be of this type; waits for it. Reports of control frames sent by the fixture
+ * are left out, and LANE_SILENT unless it is asked for. */
 struct lane_event fixture_event(struct fixture *f, enum lane_event_type type);
 
 /* After settling: nothing was told. */

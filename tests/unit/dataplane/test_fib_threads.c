@@ -16,7 +16,7 @@
 #include "base/random.h"
 #include "dataplane/fib.h"
 
-enum { READERS = 3, SUBNETS = 300, CHANGES = 20000, LOOKUPS_BETWEEN_RESTS = 50 };
+enum { READERS = 3, SUBNETS = 300, CHANGES = 8000, LOOKUPS_BETWEEN_RESTS = 50 };
 
 struct reader_thread {
 	pthread_t thread;

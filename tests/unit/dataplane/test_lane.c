@@ -177,7 +177,7 @@ static void gated_close(void *stream)
 	close(gate->fd);
 }
 
-static const struct stream_ops gated_ops = {gated_readv, gated_writev, gated_close};
+static const struct stream_ops gated_ops = {.readv = gated_readv, .writev = gated_writev, .close = gated_close};
 
 static void *open_gate_later(void *context)
 {

@@ -142,7 +142,7 @@ static void assert_stream(struct bytes bytes, struct rng *rng, size_t chunk_max,
 		while (error == 0 && (got = link_read(link, shared, budget)) > 0) {
 			error = take_frames(link, &check);
 			/* What the next reader of the lane's buffer would do to it. */
-			memset(shared, 0x5a, sizeof(shared));
+			memset(shared, 0x5a, budget + 64 < sizeof(shared) ? budget + 64 : sizeof(shared));
 		}
 		assert_true(error != 0 || got == -EAGAIN);
 	}

@@ -112,7 +112,7 @@ static void narrow_close(void *stream)
 	narrow->closed = true;
 }
 
-static const struct stream_ops narrow_ops = {narrow_readv, narrow_writev, narrow_close};
+static const struct stream_ops narrow_ops = {.readv = narrow_readv, .writev = narrow_writev, .close = narrow_close};
 
 static void partial_writes_at_every_length(void **state)
 {
