@@ -47,14 +47,19 @@ void queue_put_control(struct queue *queue, struct slot *slot)
 	fifo_put(&queue->control, slot);
 }
 
+void queue_drop_oldest(struct queue *queue, struct slot_pool *pool)
+{
+	slot_give(pool, fifo_take(&queue->data));
+	queue->dropped++;
+}
+
 void queue_put_data(struct queue *queue, struct slot *slot, size_t packets_max, struct slot_pool *pool)
 {
 	struct slot_fifo *data = &queue->data;
 	if (packets_max > QUEUE_DATA_PACKETS_MAX)
 		packets_max = QUEUE_DATA_PACKETS_MAX;
 	while (data->count > 0 && (data->count >= packets_max || data->bytes + slot->len > QUEUE_DATA_BYTES_MAX)) {
-		slot_give(pool, fifo_take(data));
-		queue->dropped++;
+		queue_drop_oldest(queue, pool);
 	}
 	fifo_put(data, slot);
 }

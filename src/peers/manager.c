@@ -25,8 +25,9 @@
 
 enum {
 	RETRY_STEADY = 12, /* failures in a row before the wait begins to double */
-	QUICK_MS = 250,
-	QUICK_REDIALS = 4,
+	QUICK_MS = 250, /* doubled each time, up to: */
+	QUICK_MAX_MS = 700,
+	QUICK_REDIALS = 20, /* for about 13 s: most restarts take less, and are noticed within a second */
 	QUICK_GRANT_INTERVAL_MS = 30000, /* a connection that flaps gets quick redials once in this time */
 };
 
@@ -118,6 +119,12 @@ static uint64_t retry_delay(unsigned failures)
 	return delay < PEERS_RETRY_MAX_MS ? delay : PEERS_RETRY_MAX_MS;
 }
 
+static uint64_t quick_delay(unsigned done)
+{
+	uint64_t delay = (uint64_t)QUICK_MS << (done < 2 ? done : 2);
+	return delay < QUICK_MAX_MS ? delay : QUICK_MAX_MS;
+}
+
 /* A delay between four and six fifths of `delay`. */
 static uint64_t jittered(struct peers *peers, uint64_t delay)
 {
@@ -129,7 +136,7 @@ static void plan_redial(struct peers *peers, struct peer *peer, uint64_t now_ms)
 {
 	uint64_t delay;
 	if (peer->quick_left > 0)
-		delay = (uint64_t)QUICK_MS << (QUICK_REDIALS - peer->quick_left--);
+		delay = quick_delay(QUICK_REDIALS - peer->quick_left--);
 	else
 		delay = retry_delay(peer->failures);
 	plan_at(peers, peer, now_ms + jittered(peers, delay));
@@ -307,7 +314,9 @@ bool peers_connect_failed(struct peers *peers, uint64_t ticket, int error, uint6
 		return false;
 	bool is_news = peer->last_error != error;
 	peer->last_error = error;
-	peer->failures++;
+	/* Quick redials that fail are no reason to wait longer afterwards. */
+	if (peer->quick_left == 0)
+		peer->failures++;
 	plan_redial(peers, peer, now_ms);
 	return is_news;
 }

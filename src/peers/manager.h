@@ -70,8 +70,8 @@ int peers_connected(struct peers *peers, uint64_t ticket, uint64_t connection, u
 bool peers_connect_failed(struct peers *peers, uint64_t ticket, int error, uint64_t now_ms);
 
 /* A connection ended, whoever ended it; unknown ones are ignored. An inbound entry goes with it. Other entries are
- * redialled after 0.25, 0.5, 1 and 2 s, then as after a failed attempt; a connection that is lost again and again
- * is redialled so quickly only once in 30 s. */
+ * redialled after 0.25 s, 0.5 s, then every 0.7 s, 20 times in all, then as after a first failed attempt; a connection
+ * that is lost again and again gets these 20 quick attempts only once in 30 s. */
 void peers_closed(struct peers *peers, uint64_t connection, uint64_t now_ms);
 
 /* Bytes moved by a connection since the last call. */

@@ -26,7 +26,7 @@ struct peer {
 	uint64_t discovered_ms, last_connected_ms;
 	bool was_connected;
 	int last_error;
-	unsigned failures;   /* failed attempts in a row */
+	unsigned failures;   /* failed attempts in a row, quick redials not counted */
 	unsigned quick_left; /* quick redials left */
 	bool quick_granted;
 	uint64_t quick_granted_ms;

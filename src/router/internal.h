@@ -48,6 +48,8 @@ enum {
 	REQUESTS_PER_PEER_MAX = 1024, /* waiting to leave, of each kind */
 	REQUESTS_PER_SECOND = 200,    /* taken from one peer, of each kind */
 	REQUESTS_BURST = 1000,
+	UPDATES_PER_SECOND = 5000, /* finite ones, taken from one peer; retractions always */
+	UPDATES_BURST = 100000,
 	IHUS_PER_SECOND = 10,
 	IHUS_BURST = 10,
 };
@@ -206,7 +208,7 @@ struct neighbour {
 	bool hello_due, ihu_due, own_due, dump_due;
 	uint64_t hello_sent_ms; /* of the first Hello without an answer */
 	uint64_t ihu_received_ms, dump_allowed_ms, probed_ms;
-	struct token_bucket ihu_budget, route_request_budget, seqno_request_budget;
+	struct token_bucket ihu_budget, update_budget, route_request_budget, seqno_request_budget;
 	uint32_t first_entry, entry_count;
 	uint32_t dump_place; /* destination handle the dump of the table goes on with */
 	uint64_t cursors[JOURNAL_KINDS];

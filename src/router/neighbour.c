@@ -66,6 +66,7 @@ static void neighbour_init(struct neighbour *neighbour, uint32_t handle, uint16_
 		.hello_sent_ms = now_ms,
 		.ihu_received_ms = now_ms,
 		.ihu_budget = token_bucket_full(IHUS_BURST, now_ms),
+		.update_budget = token_bucket_full(UPDATES_BURST, now_ms),
 		.route_request_budget = token_bucket_full(REQUESTS_BURST, now_ms),
 		.seqno_request_budget = token_bucket_full(REQUESTS_BURST, now_ms),
 		.answers = fifo_empty(sizeof(struct answer), ANSWERS_PER_PEER_MAX),

@@ -184,7 +184,10 @@ void update_handle(struct router *router, struct neighbour *from, const struct t
 			receive_retraction(router, destination, from);
 		return;
 	}
-	uint32_t originator = originator_refer(router, &update->router_id);
+	/* A retraction is cheap and must not be lost; a route beyond the budget looks as if it had not been told. */
+	uint32_t originator = 0;
+	if (token_bucket_take(&from->update_budget, UPDATES_PER_SECOND, UPDATES_BURST, router->now_ms))
+		originator = originator_refer(router, &update->router_id);
 	if (originator == 0) {
 		router->counters.dropped_over_budget++;
 		return;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Packets computed by an independent implementation (docs/protocol/dataplane.md, "test vectors"). A and B are two nodes with
- * the secret 00 01 .. 1f between them; T is a relay with the secret 80 81 .. 9f between it and A.
+ * Packets computed by an independent implementation (docs/protocol/dataplane.md, "test vectors"). A and B are two nodes
+ * with the secret 00 01 .. 1f between them; T is a relay with the secret 80 81 .. 9f between it and A.
  */
 #ifndef MYCELIUM_TESTS_DATAPLANE_KNOWN_PACKETS_H
 #define MYCELIUM_TESTS_DATAPLANE_KNOWN_PACKETS_H
@@ -23,8 +23,8 @@ enum { SECRET_AB = 0x00, SECRET_TA = 0x80 };
 #define HEX_ECHO HEX_ECHO_HEAD "40" HEX_ECHO_TAIL
 
 #define HEX_ECHO_BODY \
-	"e7187c2d25cb02bf6275bd9303db721da449af1783957128c968510e7ab94157aaecfb215f30676b2706b816897adda6552f46490fa9791b" \
-	"2d377e33fb67e5470b6a0c795f6b0887db610d1ea0a1a2a3a4a5a6a7a8a9aaab"
+	"e7187c2d25cb02bf6275bd9303db721da449af1783957128c968510e7ab94157aaecfb215f30676b2706b816897adda6" \
+	"552f46490fa9791b2d377e33fb67e5470b6a0c795f6b0887db610d1ea0a1a2a3a4a5a6a7a8a9aaab"
 
 /* The frame A sends. */
 #define HEX_ECHO_FRAME "010000000000583f" HEX_A HEX_B HEX_ECHO_BODY

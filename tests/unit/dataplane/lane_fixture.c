@@ -122,7 +122,8 @@ static int add_link(struct fixture *f, uint32_t peer, int send_buffer_bytes)
 {
 	int far;
 	struct link *link = fd_link_new(&far, "test");
-	assert_int_equal(setsockopt(link_fd(link), SOL_SOCKET, SO_SNDBUF, &send_buffer_bytes, sizeof(send_buffer_bytes)), 0);
+	int error = setsockopt(link_fd(link), SOL_SOCKET, SO_SNDBUF, &send_buffer_bytes, sizeof(send_buffer_bytes));
+	assert_int_equal(error, 0);
 	assert_int_equal(lane_add_link(f->lane, peer, link), 0);
 	lane_commit(f->lane);
 	return far;
@@ -171,8 +172,8 @@ static void pass_barrier(struct fixture *f)
 	assert_memory_equal(got, expected, sizeof(got));
 }
 
-/* What was there before the first barrier is handled in its round at the latest; the second one can only pass after that
- * round has flushed its links and told its events. */
+/* What was there before the first barrier is handled in its round at the latest; the second one can only pass after
+ * that round has flushed its links and told its events. */
 void fixture_settle(struct fixture *f)
 {
 	pass_barrier(f);
@@ -368,8 +369,8 @@ uint8_t *frame_open(uint8_t *frame, size_t len, uint8_t first, enum user_type *r
 	uint8_t *payload;
 	struct aead_key *key = key_from(first);
 	assert_true(len >= DATA_FRAME_HEADER_SIZE);
-	assert_int_equal(sealed_open(frame + DATA_FRAME_HEADER_SIZE, len - DATA_FRAME_HEADER_SIZE, key, ret_type, &payload, ret_len),
-			 0);
+	uint8_t *body = frame + DATA_FRAME_HEADER_SIZE;
+	assert_int_equal(sealed_open(body, len - DATA_FRAME_HEADER_SIZE, key, ret_type, &payload, ret_len), 0);
 	aead_key_free(key);
 	return payload;
 }

@@ -5,8 +5,8 @@
  *   host ── tun_fake ── lane ── socket pair ── peer
  *                         └──── socket pair ── barrier
  *
- * Nothing waits for a time to pass: fixture_settle() returns when the lane has worked off all that was given to it before,
- * so that what must not happen can be looked for at once. Include behind cmocka.h.
+ * Nothing waits for a time to pass: fixture_settle() returns when the lane has worked off all that was given to it
+ * before, so that what must not happen can be looked for at once. Include behind cmocka.h.
  */
 #ifndef MYCELIUM_TESTS_DATAPLANE_LANE_FIXTURE_H
 #define MYCELIUM_TESTS_DATAPLANE_LANE_FIXTURE_H

@@ -35,7 +35,7 @@ static void stop(struct fixture *f, int peer)
 	close(peer);
 }
 
-/* The frame has the known header; nonces are fresh, so the body is compared opened. Inside, the hop limit is the host's. */
+/* The frame has the known header; nonces are fresh, so the body is compared opened, hop limit as the host set it. */
 static void sealed_for_its_destination(void **state)
 {
 	(void)state;

@@ -172,9 +172,9 @@ static bool bits_equal(const struct ip6 *a, const struct ip6 *b, unsigned len)
 
 static struct twin_row *twin_find(struct twin *twin, const struct subnet *subnet)
 {
-	for (size_t i = 0; i < twin->count; i++)
-		if (twin->rows[i].subnet.len == subnet->len && bits_equal(&twin->rows[i].subnet.addr, &subnet->addr, subnet->len))
-			return &twin->rows[i];
+	for (struct twin_row *row = twin->rows; row < twin->rows + twin->count; row++)
+		if (row->subnet.len == subnet->len && bits_equal(&row->subnet.addr, &subnet->addr, subnet->len))
+			return row;
 	return NULL;
 }
 
@@ -256,7 +256,8 @@ static struct subnet random_subnet(struct rng *rng, uint64_t uppers)
 	return subnet;
 }
 
-static void random_change(struct fib *fib, struct twin *twin, struct rng *rng, const struct subnet *subnet, bool growing)
+static void random_change(struct fib *fib, struct twin *twin, struct rng *rng, const struct subnet *subnet,
+			  bool growing)
 {
 	struct twin_row *row;
 	uint64_t what = rng_below(rng, growing ? 6 : 12);

@@ -139,7 +139,7 @@ static void many_packets_from_the_host(void **state)
 	close(peer);
 }
 
-/* ---- what was looked up stays until the round is over ------------------------------------------------------------- */
+/* ---- what was looked up stays until the round is over ------------------------------------------------------------ */
 
 /* Holds the lane inside one of its callbacks. */
 struct gate {

@@ -30,7 +30,7 @@ static void send_hellos(int peer, uint16_t first, unsigned count)
 	}
 }
 
-/* Sends Hellos from seqno `sent` on until the lane takes no more, even when it is left alone; returns the next seqno. */
+/* Sends Hellos from seqno `sent` on until the lane takes no more, even when left alone; returns the next seqno. */
 static unsigned send_until_blocked(struct fixture *f, int peer, unsigned sent, unsigned most)
 {
 	for (bool settled = false; sent < most;) {
@@ -50,8 +50,8 @@ static unsigned send_until_blocked(struct fixture *f, int peer, unsigned sent, u
 
 /* ---- the event ring ---------------------------------------------------------------------------------------------- */
 
-/* A peer that sends without end while control looks elsewhere: the lane stops reading from it, so that it waits in its own
- * socket; afterwards everything comes, in order. Meanwhile other work goes on, and closings are told. */
+/* A peer that sends without end while control looks elsewhere: the lane stops reading from it, so that it waits in its
+ * own socket; afterwards everything comes, in order. Meanwhile other work goes on, and closings are told. */
 static void stops_reading_and_goes_on(void **state)
 {
 	(void)state;
@@ -72,10 +72,11 @@ static void stops_reading_and_goes_on(void **state)
 	unsigned got = 0, closed = 0;
 	while (got < HELLOS) {
 		struct lane_event *event;
-		for (unsigned i = 0; i < 5000 && (event = lane_next_event(f.lane)) != NULL; i++, lane_pop_event(f.lane)) {
+		for (unsigned i = 0; i < 5000 && (event = lane_next_event(f.lane)) != NULL; i++) {
 			closed += event->type == LANE_LINK_CLOSED && event->peer == PEER_2;
 			if (event->type == LANE_TLV)
 				assert_int_equal(event->tlv.hello.seqno, (uint16_t)got++);
+			lane_pop_event(f.lane);
 		}
 		lane_events_taken(f.lane);
 		sent = send_until_blocked(&f, peer, sent, HELLOS);
@@ -87,8 +88,8 @@ static void stops_reading_and_goes_on(void **state)
 	close(peer);
 }
 
-/* The bytes of one frame that are already here will become events, too: a full frame of the smallest TLVs is completed by a
- * few bytes at a moment when the ring is almost full. */
+/* The bytes of one frame that are already here will become events, too: a full frame of the smallest TLVs is completed
+ * by a few bytes at a moment when the ring is almost full. */
 static void completes_a_large_frame_late(void **state)
 {
 	(void)state;
@@ -251,7 +252,8 @@ static void large_frames_to_a_blocked_link(void **state)
 		send_numbered(source, "4b1::1", i, 1000);
 		assert_int_equal(receive_number(working), i);
 	}
-	uint64_t lost = fixture_counter(&f, LANE_PACKETS_DROPPED_QUEUE) + lane_counter(f.lane, LANE_PACKETS_DROPPED_MEMORY);
+	uint64_t lost = fixture_counter(&f, LANE_PACKETS_DROPPED_QUEUE);
+	lost += lane_counter(f.lane, LANE_PACKETS_DROPPED_MEMORY);
 	assert_true(lost >= FRAMES - SLOT_JUMBOS_MAX - 1);
 	uint32_t last = 0;
 	for (unsigned i = 0; i < FRAMES - lost; i++) {

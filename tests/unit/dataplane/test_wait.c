@@ -169,7 +169,7 @@ static void number_of_all_is_bounded(void **state)
 	(void)state;
 	struct wait *wait = wait_new(1);
 	for (uint32_t i = 0; i < WAIT_PACKETS_MAX + 5; i++) {
-		struct ip6 address = {.bytes = {4, [5] = (uint8_t)(i >> 16), [6] = (uint8_t)(i >> 8), [7] = (uint8_t)i}};
+		struct ip6 address = {.bytes = {4, [6] = (uint8_t)(i >> 8), [7] = (uint8_t)i}};
 		wait_add(wait, &address, numbered(PARCEL_TRANSIT, i, 40), 5000, 0);
 	}
 	assert_int_equal(wait_count(wait), WAIT_PACKETS_MAX);

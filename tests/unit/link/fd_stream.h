@@ -35,7 +35,8 @@ static inline void fd_stream_close(void *stream)
 	close(fd_stream_fd(stream));
 }
 
-static const struct stream_ops fd_stream_ops = {.readv = fd_stream_readv, .writev = fd_stream_writev, .close = fd_stream_close};
+static const struct stream_ops fd_stream_ops = {
+	.readv = fd_stream_readv, .writev = fd_stream_writev, .close = fd_stream_close};
 
 /* A link over one end of a socket pair; the other end, blocking, is the test's. */
 static inline struct link *fd_link_new(int *ret_far, const char *name)

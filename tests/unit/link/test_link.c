@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Receiving. The twin is a decoder over the whole stream, written from docs/protocol/frames.md alone: whatever the reads
- * look like, the link must hand out the same frames and end in the same way.
+ * Receiving. The twin is a decoder over the whole stream, written from docs/protocol/frames.md alone: whatever the
+ * reads look like, the link must hand out the same frames and end in the same way.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -358,7 +358,7 @@ static void add_anything(struct bytes *bytes, struct rng *rng)
 {
 	switch (rng_below(rng, 8)) {
 	case 0:
-		add_control(bytes, rng, (uint8_t)rng_below(rng, 256), (uint8_t)rng_below(rng, 256), (uint16_t)rng_below(rng, 300));
+		add_control(bytes, rng, (uint8_t)rng_next(rng), (uint8_t)rng_next(rng), (uint16_t)rng_below(rng, 300));
 		break;
 	case 1:
 		add_data(bytes, rng, (uint16_t)rng_below(rng, 65536));

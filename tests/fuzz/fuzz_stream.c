@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A link over a stream that is cut anywhere: the frames of the whole byte string, however the reads fall, and the same
+ * bytes again when all frames are sent on through writes of any size.
+ *
+ *   n u8, n × amount u16     how much each read and write moves, in turn; 0: nothing for now
+ *   budget u8                of a read, times 64 bytes
+ *   the stream
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "base/bytes.h"
+#include "fuzz.h"
+#include "link/link.h"
+
+enum { AMOUNTS_MAX = 256, SLOTS_MAX = 256, STALLS_MAX = 3 };
+
+/* The fake stream: `in` is what the peer sent, `out` what was sent to it. */
+struct cut_stream {
+	const uint8_t *in;
+	size_t in_len, in_at;
+	uint8_t *out;
+	size_t out_len, out_capacity;
+	uint16_t amounts[AMOUNTS_MAX];
+	size_t amount_count, next_amount;
+	unsigned stalls;
+};
+
+/* How much the next call moves. A stream that never moves again would end no test, so stalls in a row are few. */
+static size_t take_amount(struct cut_stream *stream, const struct iovec *parts, int count)
+{
+	size_t room = 0;
+	for (int i = 0; i < count; i++)
+		room += parts[i].iov_len;
+	size_t amount = room;
+	if (stream->amount_count > 0)
+		amount = stream->amounts[stream->next_amount++ % stream->amount_count];
+	if (amount == 0 && stream->stalls++ < STALLS_MAX)
+		return 0;
+	stream->stalls = 0;
+	if (amount == 0)
+		amount = 1;
+	return amount < room ? amount : room;
+}
+
+static long cut_readv(void *context, const struct iovec *parts, int count)
+{
+	struct cut_stream *stream = context;
+	size_t amount = take_amount(stream, parts, count);
+	if (stream->in_at == stream->in_len)
+		return 0;
+	if (amount == 0)
+		return -EAGAIN;
+	if (amount > stream->in_len - stream->in_at)
+		amount = stream->in_len - stream->in_at;
+	size_t left = amount;
+	for (int i = 0; left > 0; i++) {
+		size_t len = left < parts[i].iov_len ? left : parts[i].iov_len;
+		memcpy(parts[i].iov_base, &stream->in[stream->in_at], len);
+		stream->in_at += len;
+		left -= len;
+	}
+	return (long)amount;
+}
+
+static long cut_writev(void *context, const struct iovec *parts, int count)
+{
+	struct cut_stream *stream = context;
+	size_t amount = take_amount(stream, parts, count);
+	if (amount == 0)
+		return -EAGAIN;
+	size_t left = amount;
+	for (int i = 0; left > 0; i++) {
+		size_t len = left < parts[i].iov_len ? left : parts[i].iov_len;
+		assert(stream->out_len + len <= stream->out_capacity);
+		memcpy(&stream->out[stream->out_len], parts[i].iov_base, len);
+		stream->out_len += len;
+		left -= len;
+	}
+	return (long)amount;
+}
+
+static void cut_close(void *context)
+{
+	((struct cut_stream *)context)->in = NULL;
+}
+
+static const struct stream_ops cut_ops = {.readv = cut_readv, .writev = cut_writev, .close = cut_close};
+
+/* What has to come out: the good frames of the whole string behind each other. Returns how the string ends. */
+static enum frame_result expect(const uint8_t *bytes, size_t len, uint8_t *ret_frames, size_t *ret_len)
+{
+	uint8_t *whole = malloc(len > 0 ? len : 1);
+	if (len > 0)
+		memcpy(whole, bytes, len);
+	size_t at = 0;
+	struct frame frame;
+	enum frame_result result;
+	*ret_len = 0;
+	while ((result = frame_decode(&whole[at], len - at, &frame)) <= FRAME_SKIPPED) {
+		if (result == FRAME_OK) {
+			memcpy(&ret_frames[*ret_len], frame.bytes, frame.len);
+			*ret_len += frame.len;
+		}
+		at += frame.len;
+	}
+	free(whole);
+	return result == FRAME_INCOMPLETE && at == len ? FRAME_OK : result;
+}
+
+static void flush(struct link *link, struct slot_pool *pool)
+{
+	bool blocked;
+	while (link_room(link) < LINK_BATCH)
+		assert(link_flush(link, pool, &blocked) >= 0);
+}
+
+/* Sends frames on. The whole vector is intact until the next is taken, so it is read only after the last one was put. */
+static void forward(struct link *link, struct slot_pool *pool, const struct frame_vector *vector)
+{
+	for (unsigned i = 0; i < vector->count; i++) {
+		const struct frame *frame = &vector->frames[i];
+		if (link_room(link) == 0)
+			flush(link, pool);
+		struct slot *slot = slot_take(pool, frame->len, 0);
+		if (slot == NULL) {
+			flush(link, pool);
+			slot = slot_take(pool, frame->len, 0);
+		}
+		assert(slot != NULL);
+		memcpy(slot->data, frame->bytes, frame->len);
+		link_put(link, slot);
+	}
+}
+
+/* Reads to the end of the stream. Returns what ended it. */
+static long drain(struct link *link, struct slot_pool *pool, size_t budget)
+{
+	static uint8_t shared[LINK_READ_SIZE];
+	static struct frame_vector vector;
+
+	for (;;) {
+		long got = link_read(link, shared, budget);
+		if (got == -EAGAIN)
+			continue;
+		if (got < 0)
+			return got;
+		do {
+			if (link_next_frames(link, &vector) < 0) {
+				forward(link, pool, &vector);
+				return -EPROTO;
+			}
+			forward(link, pool, &vector);
+		} while (vector.count > 0);
+		assert(link_carried(link) < FRAME_SIZE_MAX);
+	}
+}
+
+static void check_end(const struct link *link, long end, enum frame_result expected)
+{
+	if (expected == FRAME_OK)
+		assert(end == -ENODATA);
+	else if (expected == FRAME_INCOMPLETE)
+		assert(end == -EPIPE);
+	else
+		assert(end == -EPROTO && strcmp(link_protocol_error(link), frame_result_text(expected)) == 0);
+}
+
+static void run(struct cut_stream *stream, size_t budget)
+{
+	uint8_t *frames = malloc(stream->in_len + 1);
+	size_t frames_len;
+	enum frame_result expected = expect(stream->in, stream->in_len, frames, &frames_len);
+	struct slot_pool *pool = slot_pool_new(SLOTS_MAX);
+	struct link *link = link_new(&cut_ops, stream, -1, "fuzz");
+	long end = drain(link, pool, budget);
+	check_end(link, end, expected);
+	flush(link, pool);
+	assert(stream->out_len == frames_len && memcmp(stream->out, frames, frames_len) == 0);
+	link_free(link, pool);
+	assert(slot_pool_used(pool) == 0);
+	slot_pool_free(pool);
+	free(frames);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	struct reader r = reader_init(bytes, len);
+	struct cut_stream stream = {.amount_count = read_u8(&r)};
+	for (size_t i = 0; i < stream.amount_count; i++)
+		stream.amounts[i] = read_u16(&r);
+	size_t budget = 64 + 64 * (size_t)read_u8(&r);
+	stream.in_len = reader_left(&r);
+	stream.in = stream.in_len > 0 ? read_bytes(&r, stream.in_len) : bytes;
+	stream.out_capacity = stream.in_len + 1;
+	stream.out = malloc(stream.out_capacity);
+	run(&stream, budget);
+	free(stream.out);
+	return 0;
+}
