@@ -12,7 +12,6 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "api/host.h"
@@ -68,15 +67,6 @@ static struct rest_answer refuse_host(void)
 	return answer.body != NULL ? answer : (struct rest_answer){.status = 403};
 }
 
-/* The path of a target in absolute form, "http://HOST/path", begins behind the host. */
-static const char *path_of(const char *target)
-{
-	if (strncasecmp(target, "http://", strlen("http://")) != 0)
-		return target;
-	const char *path = strchr(target + strlen("http://"), '/');
-	return path != NULL ? path : "/";
-}
-
 /* Called when the headers are there, for each piece of a body, and at the end of the request. No resource takes a
  * body yet: it is read and dropped, so that the client gets the answer and not a reset connection. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *target,
@@ -98,7 +88,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 	}
 	struct rest_answer answer;
 	if (host_is_served(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST)))
-		answer = rest_handle(&api->sources, method, path_of(target), loop_now_ms(api->loop));
+		answer = rest_handle(&api->sources, method, rest_path_of(target), loop_now_ms(api->loop));
 	else
 		answer = refuse_host();
 	return send_answer(connection, &answer);

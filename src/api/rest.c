@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "api/json.h"
 
@@ -247,6 +248,14 @@ static const struct resource *find_resource(const char *path)
 			return &resources[i];
 	}
 	return NULL;
+}
+
+const char *rest_path_of(const char *target)
+{
+	if (strncasecmp(target, "http://", strlen("http://")) != 0)
+		return target;
+	const char *path = strchr(target + strlen("http://"), '/');
+	return path != NULL ? path : "/";
 }
 
 struct rest_answer rest_handle(const struct api_sources *sources, const char *method, const char *path, uint64_t now_ms)

@@ -13,6 +13,10 @@ struct rest_answer {
 	size_t body_len;
 };
 
+/* The path in a request target: the target itself, or what stands behind the host of one in absolute form,
+ * "http://HOST/path". Points into `target`, or is static. */
+const char *rest_path_of(const char *target);
+
 /* Answers a request. `path` is the raw path without a query; matching is exact. HEAD is answered like GET, the body
  * is to be left out by the caller. Out of memory is a 500. */
 struct rest_answer rest_handle(const struct api_sources *sources, const char *method, const char *path,

@@ -168,9 +168,6 @@ void port_open(struct lane *lane, uint32_t peer, struct link *link);
 void port_close(struct lane *lane, struct port *port, int error, const char *text);
 struct port *port_find(const struct lane *lane, uint32_t peer);
 
-/* A slot, as slot_take(). When all are in use the fattest queue gives some of its packets up. */
-struct slot *port_take_slot(struct lane *lane, size_t len, size_t tailroom);
-
 /* Queue a slot (taken over) for a peer; a peer that is gone drops it. */
 void port_send_data(struct lane *lane, uint32_t peer, struct slot *slot);
 void port_send_control(struct lane *lane, uint32_t peer, const uint8_t *frame, size_t len);

@@ -291,33 +291,6 @@ static void note_start(const struct lane *lane, struct port *port)
 		port->progress_ms = lane->now_ms;
 }
 
-/* Frees slots of the port with the most waiting packets: a peer that does not read must not starve the others. */
-static void relieve(struct lane *lane)
-{
-	struct port *fattest = NULL;
-	for (unsigned i = 0; i < LANE_LINKS_MAX; i++) {
-		struct port *port = lane->ports[i];
-		if (port != NULL && (fattest == NULL || port->queue.data.count > fattest->queue.data.count))
-			fattest = port;
-	}
-	if (fattest == NULL)
-		return;
-	for (uint32_t drop = fattest->queue.data.count / 4 + 1; drop > 0 && fattest->queue.data.count > 0; drop--) {
-		queue_drop_oldest(&fattest->queue, lane->pool);
-		lane_count(lane, LANE_PACKETS_DROPPED_QUEUE);
-	}
-}
-
-struct slot *port_take_slot(struct lane *lane, size_t len, size_t tailroom)
-{
-	struct slot *slot = slot_take(lane->pool, len, tailroom);
-	if (slot == NULL) {
-		relieve(lane);
-		slot = slot_take(lane->pool, len, tailroom);
-	}
-	return slot;
-}
-
 void port_send_data(struct lane *lane, uint32_t peer, struct slot *slot)
 {
 	struct port *port = port_find(lane, peer);
@@ -339,7 +312,7 @@ void port_send_control(struct lane *lane, uint32_t peer, const uint8_t *frame, s
 	struct port *port = port_find(lane, peer);
 	if (port == NULL)
 		return;
-	struct slot *slot = port_take_slot(lane, len, 0);
+	struct slot *slot = slot_take(lane->pool, len, 0);
 	if (slot == NULL) {
 		/* A lost control frame could leave the peer with a stale route: let it start afresh instead. */
 		port_close(lane, port, -ENOBUFS, NULL);

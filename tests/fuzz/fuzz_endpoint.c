@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Any text: what is accepted survives being written and read again, what is refused gets an error and perhaps a hint.
- */
+/* Any text, as an endpoint and as a socket address: what is accepted survives being written and read again, what is refused
+ * gets an error and perhaps a hint. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +24,23 @@ static void check_accepted(const struct endpoint *endpoint)
 	assert(endpoint_equal(endpoint, &again));
 }
 
+/* A socket address is the endpoint without its scheme, and nothing else is one. */
+static void check_socket_address(const char *text, size_t len)
+{
+	struct endpoint address = {.protocol = ENDPOINT_QUIC}, untouched = address, endpoint;
+	char error[ENDPOINT_ERROR_SIZE], *with_scheme = malloc(len + sizeof("quic://"));
+	assert(with_scheme != NULL);
+	memcpy(with_scheme, "quic://", strlen("quic://"));
+	memcpy(with_scheme + strlen("quic://"), text, len + 1);
+	int result = socket_address_parse(text, &address);
+	assert((result == 0) == (endpoint_parse(with_scheme, &endpoint, error) == 0));
+	if (result == 0)
+		assert(endpoint_equal(&address, &endpoint));
+	else
+		assert(memcmp(&address, &untouched, sizeof(address)) == 0);
+	free(with_scheme);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct endpoint endpoint;
@@ -41,6 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		const char *said = endpoint_hint(text, hint);
 		assert(said == NULL || (said[0] != '\0' && strlen(said) < ENDPOINT_ERROR_SIZE));
 	}
+	check_socket_address(text, strlen(text));
 	free(text);
 	return 0;
 }
