@@ -14,7 +14,6 @@ import json
 import os
 import random
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -26,6 +25,7 @@ import netlab  # noqa: E402
 from diamond import Diamond  # noqa: E402
 from netlab import wait_for  # noqa: E402
 from node import Node  # noqa: E402
+from traffic import flood_udp  # noqa: E402
 
 # A deployed node takes up to 53 s to notice silence.
 RECOVERY_SECONDS_MAX = 150
@@ -104,11 +104,7 @@ def false_alarms(during):
 
 def saturate(diamond):
   diamond.limit_rate(10)
-  server = diamond.last.namespace.start(["iperf3", "-s", "-1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-  time.sleep(0.3)
-  diamond.first.namespace.run(["iperf3", "-u", "-b", "30M", "-l", "1200", "-t", "5", "-c", diamond.last.address],
-                              ok=False)
-  server.kill()
+  flood_udp(diamond.first.namespace, diamond.last.address, megabits=30, seconds=5)
 
 
 def delay(diamond):

@@ -2,6 +2,7 @@
 """Traffic between namespaces, and what became of it."""
 import json
 import re
+import socket
 import subprocess
 import time
 
@@ -16,6 +17,8 @@ class Pings:
     counts = re.search(r"(\d+) packets transmitted, (\d+) received", text)
     self.sent, self.received = (int(n) for n in counts.groups()) if counts else (0, 0)
     self.replies = [int(n) for n in re.findall(r"bytes from .*icmp_seq=(\d+)", text)]
+    # In milliseconds.
+    self.round_trips = [float(t) for t in re.findall(r"bytes from .* time=([\d.]+) ms", text)]
     self.errors = re.findall(r"^From (\S+)(?: \S+)? icmp_seq=\d+ (.*)$", text, re.MULTILINE)
 
 
@@ -92,3 +95,21 @@ def check_udp(namespace, address, seconds, bit_rate="2M"):
   account = iperf(namespace, address, seconds, udp=bit_rate)
   total = account["end"]["sum"]
   check(total["lost_percent"] < 50, f"UDP to {address}: {total}")
+
+
+def flood_udp(namespace, address, megabits, seconds, size=1200):
+  """Sends datagrams at a bit rate to a port where nobody need listen; returns how many left the socket."""
+  def send():
+    sent, started = 0, time.monotonic()
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as out:
+      while (passed := time.monotonic() - started) < seconds:
+        while sent * size * 8 < passed * megabits * 1e6:
+          try:
+            out.sendto(bytes(size), (address, 9))
+          except ConnectionRefusedError:
+            # Its receiver's words about an earlier one.
+            pass
+          sent += 1
+        time.sleep(0.002)
+    return sent
+  return namespace.call(send)

@@ -151,6 +151,31 @@ static void test_sources_of_one_subnet(void **state)
 	rig_stop(rig);
 }
 
+/* Routes beyond the budget are not taken; a retraction always is. */
+static void test_updates_of_one_peer(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 30);
+	struct origin o = origin_make(1, 0), late = origin_make(2, 0);
+	for (unsigned i = 0; i < UPDATES_BURST; i++) {
+		struct tlv update = make_update(&o, 5, 3);
+		router_handle_tlv(rig->router, a, &update, rig->now);
+	}
+	assert_int_equal(router_counters(rig->router)->dropped_over_budget, 0);
+	give_update(rig, a, &late, 5, 3);
+	assert_int_equal(router_counters(rig->router)->dropped_over_budget, 1);
+	assert_int_equal(next_hop(rig, &late), ROUTER_NO_PEER);
+	give_update(rig, b, &late, 5, 3); /* another peer has its own */
+	assert_int_equal(next_hop(rig, &late), b);
+	give_retraction(rig, a, &o);
+	assert_int_equal(next_hop(rig, &o), ROUTER_NO_PEER);
+	rig_pass(rig, 1000);
+	give_update(rig, a, &o, 5, 4);
+	assert_int_equal(next_hop(rig, &o), a);
+	rig_stop(rig);
+}
+
 static void test_answers(void **state)
 {
 	(void)state;
@@ -201,6 +226,7 @@ int main(void)
 		cmocka_unit_test(test_peers),      cmocka_unit_test(test_route_requests_of_one_peer),
 		cmocka_unit_test(test_queries),    cmocka_unit_test(test_seqno_requests),
 		cmocka_unit_test(test_requesters), cmocka_unit_test(test_sources_of_one_subnet),
+		cmocka_unit_test(test_updates_of_one_peer),
 		cmocka_unit_test(test_answers),    cmocka_unit_test(test_interests),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,6 +172,92 @@ static void test_death_by_silence(void **state)
 	}
 }
 
+/* What the link layer reports of a peer, and what the router makes of it. */
+static void report_silence(struct rig *rig, uint32_t peer, uint64_t unanswered_ms)
+{
+	rig_forget(rig);
+	router_peer_silent(rig->router, peer, unanswered_ms, rig->now);
+	rig_pull(rig);
+}
+
+static void test_silence_is_probed_then_deadly(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = silent_peer(rig, 15);
+	struct origin o = origin_make(1, 0);
+	rig_give(rig, a, &ihu);
+	give_update(rig, a, &o, 5, 3);
+	rig_pass(rig, 3000);
+
+	unsigned probes = 0;
+	for (uint64_t silent = 200; silent <= SILENCE_DEAD_MIN_MS; silent += 100) {
+		report_silence(rig, a, silent);
+		probes += count_sent(rig, a, TLV_HELLO);
+		assert_int_equal(rig->event_count, 0);
+		rig_pass(rig, 100);
+	}
+	assert_int_equal(probes, 4); /* one each 250 ms, seen each 100 ms */
+	assert_int_equal(router_sizes(rig->router).peers, 1);
+	report_silence(rig, a, SILENCE_DEAD_MIN_MS + 1);
+	assert_int_equal(rig->event_count, 2);
+	assert_int_equal(rig->events[0].type, ROUTER_PEER_DEAD);
+	assert_int_equal(rig->events[0].peer, a);
+	assert_int_equal(rig->events[1].type, ROUTER_ROUTE_GONE);
+	/* Whoever is gone is not missed twice. */
+	report_silence(rig, a, 5000);
+	assert_int_equal(rig->event_count, 0);
+	rig_stop(rig);
+}
+
+static void test_silence_is_measured_in_round_trips(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t slow = silent_peer(rig, 15), unknown = silent_peer(rig, 15);
+	rig_pass(rig, 600);
+	rig_give(rig, slow, &ihu);
+	report_silence(rig, slow, 2400);
+	report_silence(rig, unknown, 4000);
+	assert_int_equal(router_sizes(rig->router).peers, 2);
+	report_silence(rig, slow, 2401);
+	assert_int_equal(router_sizes(rig->router).peers, 1);
+	report_silence(rig, unknown, 4001);
+	assert_int_equal(router_sizes(rig->router).peers, 0);
+	rig_stop(rig);
+}
+
+/* Probes follow each other faster than they are answered: the first answer belongs to the first. */
+static void test_probes_do_not_shorten_the_round_trip(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = silent_peer(rig, 15);
+	rig_pass(rig, 300);
+	report_silence(rig, a, 300);
+	assert_int_equal(count_sent(rig, a, TLV_HELLO), 1);
+	rig_pass(rig, 100);
+	rig_give(rig, a, &ihu);
+	assert_int_equal(router_link_cost(rig->router, a), 415);
+	rig_stop(rig);
+}
+
+/* A busy link that has fallen quiet gets a Hello, and nothing else follows of it. */
+static void test_quiet_link_is_probed(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = silent_peer(rig, 15);
+	rig_give(rig, a, &ihu);
+	for (unsigned i = 0; i < 20; i++) {
+		rig_pass(rig, 1000);
+		report_silence(rig, a, 0);
+		assert_int_equal(count_sent(rig, a, TLV_HELLO), 1);
+	}
+	assert_int_equal(router_sizes(rig->router).peers, 1);
+	rig_stop(rig);
+}
+
 /* An IHU nobody asked for shows life all the same. */
 static void test_unsolicited_ihu_keeps_alive(void **state)
 {
@@ -212,6 +298,10 @@ int main(void)
 		cmocka_unit_test(test_hello_every_20_s),
 		cmocka_unit_test(test_ihu_is_limited),
 		cmocka_unit_test(test_death_by_silence),
+		cmocka_unit_test(test_silence_is_probed_then_deadly),
+		cmocka_unit_test(test_silence_is_measured_in_round_trips),
+		cmocka_unit_test(test_probes_do_not_shorten_the_round_trip),
+		cmocka_unit_test(test_quiet_link_is_probed),
 		cmocka_unit_test(test_unsolicited_ihu_keeps_alive),
 		cmocka_unit_test(test_handles_are_not_reused_early),
 	};
