@@ -7,7 +7,7 @@ ARGS ?=
 # An interface needs privileges that an ordinary user does not have.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: all build run demo test bench install deps clean help
+.PHONY: all build run demo test fuzz coverage bench install deps clean help
 
 all: build
 
@@ -36,6 +36,16 @@ demo:
 test:
 	@tools/test.sh $(ARGS)
 
+# Every parser on inputs that coverage guides: make fuzz ARGS="SECONDS [TARGET...]", see tools/fuzz.sh.
+fuzz:
+	@tools/deps.sh build test
+	@tools/fuzz.sh $(ARGS)
+
+# Lines of src/wire and src/router that unit tests and fuzz corpora run: make coverage ARGS="--missed [ROOM...]".
+coverage:
+	@tools/deps.sh build test
+	@tools/coverage.sh $(ARGS)
+
 # Throughput, CPU and memory beside a bare link: make bench ARGS="--rounds 5 --seconds 10"
 bench:
 	@tools/deps.sh build lab
@@ -57,6 +67,8 @@ help:
 	@echo "make run        build and start a node (ARGS=... are its options)"
 	@echo "make demo       see it work on this machine alone"
 	@echo "make test       all tests; ends with 'N passed, N failed'"
+	@echo "make fuzz       fuzz all parsers for a minute each (ARGS=1800: half an hour each)"
+	@echo "make coverage   lines of the protocol code that tests run"
 	@echo "make bench      throughput, CPU, memory"
 	@echo "make install    to PREFIX ($(PREFIX)), under DESTDIR"
 	@echo "make deps       install all packages that building and testing need"

@@ -12,7 +12,7 @@ static void flow_send(struct world *world, void *subject, uint64_t argument)
 	struct flow *flow = subject;
 	if (!flow->running)
 		return;
-	if (node_is_on(flow->source)) {
+	if (node_is_on(flow->source) && !node_is_paused(flow->source)) {
 		flow->sent++;
 		packet_send(flow->source, &flow->destination->address, flow->number);
 	}

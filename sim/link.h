@@ -10,7 +10,8 @@
  *        └──────────────────────── silent ── link_cut_silently, link_mute
  *
  * Frames are real bytes: written by the wire code at one end, read by it at the other. A silent cut holds bytes back,
- * as a stream does: bytes are late or the connection ends, but none is missing in between.
+ * as a stream does: bytes are late or the connection ends, but none is missing in between. A connection that one end
+ * gave up is made anew after RECONNECT_MS, unless the link was cut, when its path works.
  */
 #ifndef MYCELIUM_SIM_LINK_H
 #define MYCELIUM_SIM_LINK_H
@@ -20,9 +21,15 @@
 #include <stdint.h>
 
 #include "router/router.h"
+#include "sim/silence.h"
 #include "sim/watch.h"
 #include "sim/world.h"
 #include "wire/tlv.h"
+
+enum {
+	RECONNECT_MS = 1000,
+	BACKLOG_MAX_MS = 100, /* of data packets on a link with a rate; more are dropped */
+};
 
 /* A frame on its way. */
 struct flight {
@@ -44,8 +51,11 @@ struct link_end {
 	struct flight *flights; /* a ring, oldest at `flights_head` */
 	size_t flights_head, flights_count, flights_capacity;
 	size_t control_bytes_in_flight;
-	size_t held; /* arrivals that fell into a silent time */
+	size_t held; /* arrivals that fell into a silent time, or into a pause of the receiver */
+	bool resume_armed;
 	uint64_t last_arrival_ms;
+	uint64_t busy_until_us; /* when the bytes sent so far have left, on a link with a rate */
+	struct silence silence;
 	uint64_t sent[TLV_SEQNO_REQUEST + 1];
 	struct watch watch;
 };
@@ -56,6 +66,8 @@ struct link {
 	uint32_t epoch;      /* counts connections, so that late events of an old one do nothing */
 	uint32_t delay_ms;   /* one way, at least 1 */
 	size_t credit_bytes; /* room for control bytes in flight for each direction; 0: no limit */
+	uint64_t rate;       /* bytes per second for each direction; 0: no limit */
+	bool wanted;         /* its nodes want a connection: not cut */
 	struct link_end ends[2];
 };
 
@@ -98,13 +110,17 @@ static inline struct link_end *link_end_other(const struct link_end *end)
 /* Whether control bytes may still be put on the way. */
 bool link_end_has_room(struct link_end *end);
 
-/* Puts a TLV, or a data frame of `len` bytes, on the way. */
+/* Puts a TLV, or any control frame, or a data frame of `len` bytes, on the way. */
 void link_send_tlv(struct link_end *end, const struct tlv *tlv);
+void link_send_control(struct link_end *end, const uint8_t *frame, size_t len);
 void link_send_data(struct link_end *end, const uint8_t *frame, size_t len);
 
 /* This end's node gave the connection up: the other end learns it behind the frames in flight, if anything gets
  * through. */
 void link_end_close(struct link_end *end);
+
+/* The node at this end learns that the connection ended, or will when it goes on after a pause. */
+void link_end_notice(struct link_end *end);
 
 /* This end has no connection any more; nobody is told. */
 void link_end_forget(struct link_end *end);

@@ -16,6 +16,7 @@ struct node *node_new(struct world *world, uint32_t index)
 	struct node *node = memory_new(1, sizeof(*node));
 	node->world = world;
 	node->index = index;
+	node->ops = &speaker_ours;
 	node->tick_armed_ms = TIMERS_NEVER_MS;
 	struct rng rng = rng_seeded(world->seed * 0x9e3779b97f4a7c15u + index);
 	struct secret_key secret;
@@ -30,30 +31,41 @@ struct node *node_new(struct world *world, uint32_t index)
 
 void node_free(struct node *node)
 {
-	router_free(node->router);
+	if (node_is_on(node))
+		node->ops->stop(node->speaker);
 	waiting_free(&node->waiting);
+	free(node->links);
 	free(node->ends);
 	free(node->fib);
 	free(node->changed);
 	free(node);
 }
 
+void node_note_link(struct node *node, struct link *link)
+{
+	node->links =
+		memory_grow(node->links, &node->links_capacity, node->link_count + 1, sizeof(struct link *));
+	node->links[node->link_count++] = link;
+}
+
 void node_start(struct node *node)
 {
 	struct world *world = node->world;
+	/* From the node and its start alone, so that leaving out one fault does not change all that follows. */
+	struct rng rng = rng_seeded(world->seed ^ (uint64_t)node->index << 40 ^ (uint64_t)++node->starts << 20);
 	uint8_t tail[6];
 	for (size_t i = 0; i < sizeof(tail); i++)
-		tail[i] = (uint8_t)rng_next(&world->rng);
+		tail[i] = (uint8_t)rng_next(&rng);
 	node->id = router_id_make(&node->key, tail);
-	node->starts++;
 	node->own_announced = false;
-	node->own_seqno_since_ms = world->now_ms;
+	node->own_seqno_since_ms = node_now_ms(node);
 	struct router_config config = {
 		.id = node->id,
 		.own = subnet64_of(&node->address),
-		.seed = rng_next(&world->rng),
+		.seed = rng_next(&rng),
 	};
-	node->router = memory_checked(router_new(&config, world->now_ms));
+	node->speaker = memory_checked(node->ops->start(node, &config, node_now_ms(node)));
+	node->router = node->ops->is_ours ? node->speaker : NULL;
 	node_settle(node);
 }
 
@@ -61,41 +73,44 @@ void node_start(struct node *node)
  * to find out for itself. */
 static void neighbour_notice(struct node *neighbour, const struct node *ended)
 {
-	struct world *world = neighbour->world;
 	uint32_t died[64];
 	size_t count = 0;
-	for (size_t i = 0; i < world->link_count && count < 64; i++) {
-		struct link *link = world->links[i];
-		for (unsigned side = 0; side < 2; side++) {
-			struct link_end *end = &link->ends[side];
-			const struct link_end *other = &link->ends[1 - side];
-			if (end->node == neighbour && other->node == ended && link_end_is_open(end) && !other->muted) {
-				died[count++] = end->peer;
-				link_end_forget(end);
-			}
+	for (size_t i = 0; i < neighbour->link_count && count < 64; i++) {
+		struct link *link = neighbour->links[i];
+		struct link_end *end = &link->ends[link->ends[0].node == neighbour ? 0 : 1];
+		const struct link_end *other = link_end_other(end);
+		if (other->node != ended || !link_end_is_open(end) || other->muted)
+			continue;
+		if (node_is_paused(neighbour)) {
+			link_end_notice(end);
+			continue;
 		}
+		died[count++] = end->peer;
+		link_end_forget(end);
 	}
 	if (count == 0)
 		return;
 	node_advance(neighbour);
-	router_peers_died(neighbour->router, died, count, world->now_ms);
+	neighbour->ops->peers_died(neighbour->speaker, died, count, node_now_ms(neighbour));
 	node_settle(neighbour);
 }
 
 void node_stop(struct node *node)
 {
-	struct world *world = node->world;
-	router_free(node->router);
-	node->router = NULL;
+	node->ops->stop(node->speaker);
+	node->speaker = node->router = NULL;
 	node->tick_armed_ms = TIMERS_NEVER_MS;
+	node->paused_until_ms = 0;
 	waiting_drop_all(node);
 	if (node->fib_capacity > 0)
 		memset(node->fib, 0, node->fib_capacity * sizeof(*node->fib));
-	for (size_t i = 0; i < world->link_count; i++)
-		link_end_of_stopped(world->links[i], node);
-	for (size_t i = 0; i < world->node_count; i++) {
-		if (node_is_on(world->nodes[i]))
-			neighbour_notice(world->nodes[i], node);
+	for (size_t i = 0; i < node->link_count; i++)
+		link_end_of_stopped(node->links[i], node);
+	for (size_t i = 0; i < node->link_count; i++) {
+		struct link *link = node->links[i];
+		struct node *neighbour = link->ends[link->ends[0].node == node ? 1 : 0].node;
+		if (node_is_on(neighbour))
+			neighbour_notice(neighbour, node);
 	}
 }
 
@@ -104,9 +119,14 @@ static void node_tick(struct world *world, void *subject, uint64_t at_ms)
 	struct node *node = subject;
 	if (!node_is_on(node) || node->tick_armed_ms != at_ms)
 		return;
+	if (node_is_paused(node)) {
+		node->tick_armed_ms = node->paused_until_ms;
+		world_at(world, node->paused_until_ms, node_tick, node, node->tick_armed_ms);
+		return;
+	}
 	node->tick_armed_ms = TIMERS_NEVER_MS;
-	router_tick(node->router, world->now_ms);
-	if (router_next_deadline(node->router) <= world->now_ms)
+	node->ops->tick(node->speaker, node_now_ms(node));
+	if (node->ops->next_deadline(node->speaker) <= node_now_ms(node))
 		world_break(world, node, "a deadline is still due after its tick");
 	node_settle(node);
 }
@@ -114,27 +134,43 @@ static void node_tick(struct world *world, void *subject, uint64_t at_ms)
 static void node_arm_tick(struct node *node)
 {
 	struct world *world = node->world;
-	uint64_t at_ms = router_next_deadline(node->router);
-	if (at_ms == TIMERS_NEVER_MS || at_ms == node->tick_armed_ms)
+	uint64_t deadline_ms = node->ops->next_deadline(node->speaker);
+	if (deadline_ms == TIMERS_NEVER_MS)
 		return;
-	if (at_ms < world->now_ms)
-		at_ms = world->now_ms;
+	uint64_t ahead_ms = node->clock_ahead_ms;
+	uint64_t at_ms = deadline_ms > world->now_ms + ahead_ms ? deadline_ms - ahead_ms : world->now_ms;
+	if (at_ms == node->tick_armed_ms)
+		return;
 	node->tick_armed_ms = at_ms;
 	world_at(world, at_ms, node_tick, node, at_ms);
 }
 
 void node_advance(struct node *node)
 {
-	uint64_t now_ms = node->world->now_ms;
-	bool due = router_next_deadline(node->router) <= now_ms;
-	router_tick(node->router, now_ms);
+	uint64_t now_ms = node_now_ms(node);
+	bool due = node->ops->next_deadline(node->speaker) <= now_ms;
+	node->ops->tick(node->speaker, now_ms);
 	if (due)
 		node_settle(node);
 }
 
+void node_pause(struct node *node, uint64_t span_ms)
+{
+	uint64_t until_ms = node->world->now_ms + span_ms;
+	if (node_is_on(node) && until_ms > node->paused_until_ms)
+		node->paused_until_ms = until_ms;
+}
+
+void node_jump(struct node *node, uint64_t span_ms)
+{
+	node->clock_ahead_ms += span_ms;
+	if (node_is_on(node) && !node_is_paused(node))
+		node_advance(node);
+}
+
 uint32_t node_add_peer(struct node *node, struct link_end *end)
 {
-	uint32_t peer = router_add_peer(node->router, end->static_cost, node->world->now_ms);
+	uint32_t peer = node->ops->add_peer(node->speaker, end->static_cost, node_now_ms(node));
 	if (peer == ROUTER_NO_PEER)
 		return peer;
 	size_t slot = peer & 0xffff;
@@ -179,13 +215,15 @@ static struct fib_entry *fib_touch(struct node *node, const struct node *destina
 static void handle_route_set(struct node *node, const struct router_event *event)
 {
 	struct node *destination = world_find_node(node->world, &event->subnet.addr);
+	if (destination == NULL && node->world->has_strangers)
+		return;
 	if (destination == NULL || event->subnet.len != 64) {
 		world_break(node->world, node, "a route to a subnet that nobody has");
 		return;
 	}
 	if (memcmp(event->key.bytes, destination->key.bytes, KEY_SIZE) != 0)
 		world_break(node->world, node, "a route event carries a wrong key");
-	if (event->expires_ms <= node->world->now_ms)
+	if (event->expires_ms <= node_now_ms(node))
 		world_break(node->world, node, "a route event carries an expiry that has passed");
 	struct fib_entry *entry = fib_touch(node, destination);
 	bool was_present = entry->present;
@@ -234,7 +272,15 @@ static void pull_tlvs(struct node *node, uint32_t peer)
 		return;
 	}
 	struct tlv tlv;
-	while (link_end_has_room(end) && router_next_tlv(node->router, peer, node->world->now_ms, &tlv))
+	uint8_t frame[TLV_FRAME_SIZE_MAX];
+	size_t len;
+	if (node->ops->next_frame != NULL) {
+		while (link_end_has_room(end) &&
+		       (len = node->ops->next_frame(node->speaker, peer, node_now_ms(node), frame)) > 0)
+			link_send_control(end, frame, len);
+		return;
+	}
+	while (link_end_has_room(end) && node->ops->next_tlv(node->speaker, peer, node_now_ms(node), &tlv))
 		link_send_tlv(end, &tlv);
 }
 
@@ -247,9 +293,9 @@ void node_settle(struct node *node)
 		uint32_t peer = ROUTER_NO_PEER;
 		if (rounds > SETTLE_ROUNDS_MAX)
 			world_break(world, node, "the router does not come to rest");
-		else if (router_next_event(node->router, &event))
+		else if (node->ops->next_event(node->speaker, &event))
 			handle_event(node, &event);
-		else if ((peer = router_next_ready_peer(node->router)) != ROUTER_NO_PEER)
+		else if ((peer = node->ops->next_ready_peer(node->speaker)) != ROUTER_NO_PEER)
 			pull_tlvs(node, peer);
 		else
 			break;
@@ -259,4 +305,5 @@ void node_settle(struct node *node)
 	for (size_t i = 0; i < node->changed_count; i++)
 		node->fib[node->changed[i]].changed = false;
 	node->changed_count = 0;
+	node->tables_untouched = false;
 }

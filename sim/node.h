@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A node: a router with what the daemon puts around it, a forwarding table fed by the router's events and nothing else,
- * packets that wait, and connections.
+ * A node: a speaker with what the daemon puts around it, a forwarding table fed by the speaker's events and nothing
+ * else, packets that wait, connections, and a clock of its own, which may run ahead of the world's.
  */
 #ifndef MYCELIUM_SIM_NODE_H
 #define MYCELIUM_SIM_NODE_H
@@ -13,6 +13,7 @@
 #include "base/ip6.h"
 #include "crypto/keys.h"
 #include "router/router.h"
+#include "sim/speaker.h"
 #include "sim/waiting.h"
 #include "sim/world.h"
 
@@ -32,9 +33,17 @@ struct node {
 	struct ip6 address;
 	uint64_t upper64;
 	struct router_id id;   /* of the current start */
-	struct router *router; /* NULL while the node is off */
+	const struct speaker_ops *ops;
+	void *speaker;         /* NULL while the node is off */
+	struct router *router; /* the speaker of one of our nodes, else NULL */
+	bool retired;          /* off for good: its place was taken by another identity */
+	bool lied_about;       /* a hostile node claims its subnet: no promise about routes to it */
+	uint64_t clock_ahead_ms;
+	uint64_t paused_until_ms;
 	uint64_t tick_armed_ms;
 	unsigned starts;
+	struct link **links;
+	size_t link_count, links_capacity;
 	struct link_end **ends; /* by the low 16 bits of the peer handle */
 	size_t ends_capacity;
 	struct fib_entry *fib; /* by node number */
@@ -43,13 +52,14 @@ struct node {
 	size_t changed_count, changed_capacity;
 	struct waiting waiting;
 	uint64_t inputs;
+	bool tables_untouched; /* this input cannot have changed the router's tables */
 	uint64_t peers_found_dead;
 	uint16_t own_seqno; /* last announced, for the wire watch */
 	bool own_announced;
-	uint64_t own_seqno_since_ms; /* the start counts as a bump */
+	uint64_t own_seqno_since_ms; /* of this node's clock; the start counts as a bump */
 };
 
-/* A node that is off. */
+/* A node of ours that is off. Another speaker may be set before it starts. */
 struct node *node_new(struct world *world, uint32_t index);
 void node_free(struct node *node);
 
@@ -62,8 +72,27 @@ void node_stop(struct node *node);
 
 static inline bool node_is_on(const struct node *node)
 {
-	return node->router != NULL;
+	return node->speaker != NULL;
 }
+
+/* The node does nothing for a while; what arrives waits on its connections. */
+void node_pause(struct node *node, uint64_t span_ms);
+
+static inline bool node_is_paused(const struct node *node)
+{
+	return node->world->now_ms < node->paused_until_ms;
+}
+
+/* The node's clock jumps forward, as after a sleep that nobody else had. */
+void node_jump(struct node *node, uint64_t span_ms);
+
+static inline uint64_t node_now_ms(const struct node *node)
+{
+	return node->world->now_ms + node->clock_ahead_ms;
+}
+
+/* A link begins or ends at the node. */
+void node_note_link(struct node *node, struct link *link);
 
 /* To be called before each input: lets the router's due deadlines happen. */
 void node_advance(struct node *node);

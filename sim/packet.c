@@ -52,9 +52,9 @@ static void packet_ask_router(struct node *node, size_t number, uint8_t hop_limi
 	const struct packet *packet = &world->traffic.packets[number];
 	bool is_own = packet->source == node->index;
 	struct ip6 destination = packet->destination;
-	switch (router_need_route(node->router, &destination, is_own ? NEED_SEND : NEED_FORWARD, world->now_ms)) {
+	switch (node->ops->need_route(node->speaker, &destination, is_own ? NEED_SEND : NEED_FORWARD, node_now_ms(node))) {
 	case ROUTE_READY:
-		packet_transmit(node, number, router_next_hop(node->router, &destination), hop_limit);
+		packet_transmit(node, number, node->ops->next_hop(node->speaker, &destination), hop_limit);
 		break;
 	case ROUTE_SEARCHING:
 		waiting_add(node, number, WAITING_FOR_ROUTE, &destination, hop_limit);
@@ -78,8 +78,8 @@ static void packet_route(struct node *node, size_t number, uint8_t hop_limit)
 		return;
 	}
 	packet_transmit(node, number, entry->peer, hop_limit);
-	if (entry->expires_ms < world->now_ms + REFRESH_BEFORE_MS) {
-		router_refresh_route(node->router, &destination, world->now_ms);
+	if (entry->expires_ms < node_now_ms(node) + REFRESH_BEFORE_MS) {
+		node->ops->refresh_route(node->speaker, &destination, node_now_ms(node));
 		node_settle(node);
 	}
 }
@@ -122,7 +122,7 @@ static void packet_open(struct node *node, size_t number)
 		packet_set_state(world, number, PACKET_DELIVERED);
 		return;
 	}
-	switch (router_need_route(node->router, &source->address, NEED_KEY, world->now_ms)) {
+	switch (node->ops->need_route(node->speaker, &source->address, NEED_KEY, node_now_ms(node))) {
 	case ROUTE_READY:
 		packet_set_state(world, number, PACKET_DELIVERED);
 		break;

@@ -26,7 +26,7 @@ static void print_sizes(const struct world *world, FILE *out)
 	struct router_sizes total = {0};
 	size_t nodes = 0;
 	for (size_t i = 0; i < world->node_count; i++) {
-		if (!node_is_on(world->nodes[i]))
+		if (world->nodes[i]->router == NULL)
 			continue;
 		struct router_sizes sizes = router_sizes(world->nodes[i]->router);
 		total.subnets += sizes.subnets;

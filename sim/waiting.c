@@ -6,7 +6,7 @@
 #include "sim/memory.h"
 #include "sim/node.h"
 
-enum { WAIT_MAX_MS = QUERY_TIMEOUT_MS + 100 };
+enum { WAIT_MAX_MS = QUERY_TIMEOUT_MS + 100, AFTER_PAUSE_MS = 100 };
 
 void waiting_free(struct waiting *waiting)
 {
@@ -24,6 +24,9 @@ static void waiting_check(struct world *world, void *subject, uint64_t at_ms)
 	if (waiting->count == 0)
 		return;
 	uint64_t limit_ms = waiting->packets[0].since_ms + WAIT_MAX_MS;
+	/* A pause makes everything late. */
+	if (limit_ms < node->paused_until_ms + AFTER_PAUSE_MS)
+		limit_ms = node->paused_until_ms + AFTER_PAUSE_MS;
 	if (limit_ms <= at_ms) {
 		world_break(world, node, "a packet waits longer than a search may last");
 		return;
@@ -47,7 +50,7 @@ void waiting_add(struct node *node, size_t packet, enum waiting_reason reason, c
 		.hop_limit = hop_limit,
 		.since_ms = world->now_ms,
 	};
-	if (router_query_deadline(node->router, wanted) <= world->now_ms)
+	if (node->ops->query_deadline(node->speaker, wanted) <= node_now_ms(node))
 		world_break(world, node, "a search without deadline");
 	if (waiting->check_armed_ms == 0) {
 		waiting->check_armed_ms = world->now_ms + WAIT_MAX_MS;

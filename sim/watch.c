@@ -22,6 +22,16 @@ void watch_free(struct watch *watch)
 	*watch = (struct watch){0};
 }
 
+void watch_peer_gone(struct node *node)
+{
+	for (size_t i = 0; i < node->link_count; i++) {
+		const struct link *link = node->links[i];
+		if (link_end_is_open(&link->ends[link->ends[0].node == node ? 0 : 1]))
+			return;
+	}
+	node->own_announced = false;
+}
+
 static bool prefix_is_announceable(const struct tlv_prefix *prefix)
 {
 	struct subnet canonical = subnet_canonical(prefix->subnet);
@@ -32,7 +42,7 @@ static bool prefix_is_announceable(const struct tlv_prefix *prefix)
 static const char *watch_own_update(struct link_end *end, const struct tlv_update *update)
 {
 	struct node *node = end->node;
-	uint64_t now_ms = end->link->world->now_ms;
+	uint64_t now_ms = node_now_ms(end->node);
 	if (update->metric != 0)
 		return "the own subnet was announced with a metric other than 0";
 	if (!router_id_equal(&update->router_id, &node->id))
@@ -71,7 +81,7 @@ static const char *watch_update(struct link_end *end, const struct tlv_update *u
 static const char *watch_seqno_request(struct link_end *end, const struct tlv_seqno_request *request)
 {
 	struct watch *watch = &end->watch;
-	uint64_t now_ms = end->link->world->now_ms;
+	uint64_t now_ms = node_now_ms(end->node);
 	if (!prefix_is_announceable(&request->prefix))
 		return "a seqno request for a prefix that is not a canonical /64 of the overlay";
 	if (request->hop_count == 0 || request->hop_count > HOPS_MAX)

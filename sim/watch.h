@@ -15,6 +15,7 @@
 #include "wire/tlv.h"
 
 struct link_end;
+struct node;
 
 /* A seqno request sent lately. */
 struct watched_request {
@@ -34,6 +35,9 @@ struct watch {
 /* A new connection: per-connection counters start anew. */
 void watch_restart(struct watch *watch);
 void watch_free(struct watch *watch);
+
+/* A node lost a connection. Without any, it may change its seqno unseen. */
+void watch_peer_gone(struct node *node);
 
 /* Judges a TLV that leaves from an end. Returns NULL, or a static text that names the broken rule. */
 const char *watch_tlv(struct link_end *end, const struct tlv *tlv);

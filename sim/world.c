@@ -16,6 +16,7 @@ struct world *world_new(uint64_t seed)
 	world->seed = seed;
 	world->rng = rng_seeded(seed);
 	world->digest = 0xcbf29ce484222325u;
+	world->check_every = 1;
 	return world;
 }
 
@@ -31,6 +32,7 @@ struct world *world_free(struct world *world)
 	events_free(&world->events);
 	free(world->links);
 	free(world->nodes);
+	free(world->places);
 	free(world);
 	return NULL;
 }
@@ -71,25 +73,44 @@ void world_break(struct world *world, const struct node *node, const char *text)
 		 world->seed, world->events_done, world->now_ms / 1000, (unsigned)(world->now_ms % 1000), place, text);
 }
 
+/* Where a /64 stands or would stand. The addresses are hashes already. */
+static uint32_t *find_place(const struct world *world, uint64_t upper64)
+{
+	size_t at = upper64 & (world->places_size - 1);
+	while (world->places[at] != 0 && world->nodes[world->places[at] - 1]->upper64 != upper64)
+		at = (at + 1) & (world->places_size - 1);
+	return &world->places[at];
+}
+
+static void grow_places(struct world *world)
+{
+	if (2 * (world->node_count + 1) <= world->places_size)
+		return;
+	world->places_size = world->places_size > 0 ? 2 * world->places_size : 64;
+	free(world->places);
+	world->places = memory_new(world->places_size, sizeof(*world->places));
+	for (size_t i = 0; i < world->node_count; i++)
+		*find_place(world, world->nodes[i]->upper64) = (uint32_t)i + 1;
+}
+
 struct node *world_add_node(struct world *world)
 {
 	assert(world->node_count < WORLD_NODES_MAX);
 	struct node *node = node_new(world, (uint32_t)world->node_count);
+	grow_places(world);
+	uint32_t *place = find_place(world, node->upper64);
 	/* Two keys of one seed sharing a /64 would be a different experiment. */
-	assert(world_find_node(world, &node->address) == NULL);
+	assert(*place == 0);
 	world->nodes = memory_grow(world->nodes, &world->nodes_capacity, world->node_count + 1, sizeof(*world->nodes));
 	world->nodes[world->node_count++] = node;
+	*place = (uint32_t)world->node_count;
 	return node;
 }
 
 struct node *world_find_node(const struct world *world, const struct ip6 *address)
 {
-	uint64_t upper = ip6_upper64(address);
-	for (size_t i = 0; i < world->node_count; i++) {
-		if (world->nodes[i]->upper64 == upper)
-			return world->nodes[i];
-	}
-	return NULL;
+	uint32_t number = world->node_count > 0 ? *find_place(world, ip6_upper64(address)) : 0;
+	return number > 0 ? world->nodes[number - 1] : NULL;
 }
 
 uint64_t world_random(struct world *world, uint64_t low, uint64_t high)

@@ -12,8 +12,8 @@
  *   └──────┘  (bytes)  └──────┘            └──────┘
  *
  * Everything follows from the seed: the same seed and the same calls give the same bytes on every link. After each
- * input of a router its invariants and the loop-freedom of what changed are checked; the first broken one stops the
- * world and stays in `broken`, with the number of the event at which it broke.
+ * input of a router its invariants and the loop-freedom of what changed are checked (in large worlds the walk over all
+ * tables of a router is made less often); the first broken one stops the world and stays in `broken`, with the number of the event at which it broke.
  */
 #ifndef MYCELIUM_SIM_WORLD_H
 #define MYCELIUM_SIM_WORLD_H
@@ -45,6 +45,10 @@ struct world {
 	struct events events;
 	struct node **nodes;
 	size_t node_count, nodes_capacity;
+	uint32_t *places; /* number of a node + 1 by hash of its /64, 0: free; twice as many as nodes at least */
+	size_t places_size;
+	unsigned check_every; /* a router's tables are walked after one in so many of its inputs */
+	bool has_strangers;   /* hostile nodes make up subnets */
 	struct link **links;
 	size_t link_count, links_capacity;
 	struct traffic traffic;

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Line coverage of the rooms that take bytes from strangers: tools/coverage.sh [--missed] [ROOM...]
 #
-# Runs the unit tests of each ROOM of src/ (default: wire router) and replays all fuzz corpora, then prints how many lines of
-# each source file ran, and the totals. --missed lists the lines that did not. The exit status is 1 when a test fails or
-# fewer than COVERAGE_MIN percent (default: 95) of a room's lines ran.
+# Runs the unit tests of each ROOM of src/ (default: wire router) and replays all fuzz corpora, then prints how many
+# lines of each source file ran, and the totals. --missed lists the lines that did not. The exit status is 1 when a test
+# fails or fewer than COVERAGE_MIN percent (default: 95) of a room's lines ran.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -38,13 +38,16 @@ fi
 names=$(meson test -C $folder --list 2>/dev/null | sed -n 's,^.* / \(.*\)$,\1,p' |
 	grep -E "^(fuzz|$(IFS='|' && echo "$*"))/")
 # Test room/name is the program tests/unit/test_room_name, fuzz/name is tests/fuzz/replay_name.
-# shellcheck disable=SC2046 # a list of names
-nice ninja -C $folder --quiet $(sed 's,^fuzz/,tests/fuzz/replay_,; t; s,^\(.*\)/,tests/unit/test_\1_,' <<<"$names") || exit 1
+programs=$(sed 's,^fuzz/,tests/fuzz/replay_,; t; s,^\(.*\)/,tests/unit/test_\1_,' <<<"$names")
 # shellcheck disable=SC2086 # a list of names
-nice meson test -C $folder --no-rebuild --print-errorlogs $names >$folder/coverage.log 2>&1
-result=$?
-if [ $result != 0 ]; then
-	cat $folder/coverage.log
+if ! nice ninja -C $folder $programs >$folder/build.log 2>&1; then
+	cat $folder/build.log
+	exit 1
+fi
+result=0
+# shellcheck disable=SC2086 # a list of names
+if ! nice meson test -C $folder --no-rebuild --print-errorlogs $names >$folder/test.log 2>&1; then
+	cat $folder/test.log
 	result=1
 fi
 
@@ -61,7 +64,8 @@ for room in "$@"; do
 		{ printf "%-32s %7.2f %%  %5d lines\n", $1, $2, $3; ran += $2 * $3 / 100; lines += $3 }
 		END {
 			share = lines ? 100 * ran / lines : 0
-			printf "%-32s %7.2f %%  %5d lines%s\n\n", room, share, lines, share < least ? "  below " least " %" : ""
+			remark = share < least ? "  below " least " %" : ""
+			printf "%-32s %7.2f %%  %5d lines%s\n\n", room, share, lines, remark
 			exit share < least
 		}' || result=1
 	[ -z "$missed" ] || (cd $folder && gcov --stdout "src/libmycelium_$room.a.p"/*.gcda 2>/dev/null) |

@@ -50,6 +50,7 @@ struct loop {
 	void (*before_sleep)(void *context);
 	void (*after_sleep)(void *context);
 	void *round_context;
+	bool asleep;	/* from before_sleep to the first callback of the next round */
 };
 
 uint64_t monotonic_ms(void)
@@ -64,13 +65,23 @@ static void on_prepare(uv_prepare_t *handle)
 	struct loop *loop = handle->data;
 	if (loop->before_sleep != NULL)
 		loop->before_sleep(loop->round_context);
+	loop->asleep = true;
+}
+
+/* libuv calls descriptors' callbacks as part of its polling, before any check handle: so the first callback of a round, of
+ * whatever kind, ends the sleep. */
+static void wake_up(struct loop *loop)
+{
+	if (!loop->asleep)
+		return;
+	loop->asleep = false;
+	if (loop->after_sleep != NULL)
+		loop->after_sleep(loop->round_context);
 }
 
 static void on_check(uv_check_t *handle)
 {
-	struct loop *loop = handle->data;
-	if (loop->after_sleep != NULL)
-		loop->after_sleep(loop->round_context);
+	wake_up(handle->data);
 }
 
 struct loop *loop_new(void)
@@ -150,6 +161,7 @@ void loop_set_round_hooks(struct loop *loop, void (*before_sleep)(void *), void 
 static void on_poll(uv_poll_t *handle, int status, int events)
 {
 	struct loop_io *io = handle->data;
+	wake_up(io->watcher.loop);
 	int ready = ((events & UV_READABLE) != 0 ? LOOP_READABLE : 0) | ((events & UV_WRITABLE) != 0 ? LOOP_WRITABLE : 0);
 	io->callback(io->watcher.context, ready, status);
 }
@@ -188,6 +200,7 @@ void loop_io_free(struct loop_io *io)
 static void on_timer(uv_timer_t *handle)
 {
 	struct loop_timer *timer = handle->data;
+	wake_up(timer->watcher.loop);
 	timer->callback(timer->watcher.context);
 }
 
@@ -208,8 +221,10 @@ void loop_timer_set(struct loop_timer *timer, uint64_t at_ms)
 		uv_timer_stop(&timer->watcher.timer);
 		return;
 	}
+	/* One that is due already fires in a later round: libuv runs due timers until none is left, and one that is set
+	 * again by its own callback would keep it there. */
 	uint64_t now = uv_now(&timer->watcher.loop->uv);
-	uv_timer_start(&timer->watcher.timer, on_timer, at_ms > now ? at_ms - now : 0, 0);
+	uv_timer_start(&timer->watcher.timer, on_timer, at_ms > now ? at_ms - now : 1, 0);
 }
 
 void loop_timer_free(struct loop_timer *timer)
@@ -221,6 +236,7 @@ void loop_timer_free(struct loop_timer *timer)
 static void on_wake(uv_async_t *handle)
 {
 	struct loop_wake *wake = handle->data;
+	wake_up(wake->watcher.loop);
 	wake->callback(wake->watcher.context);
 }
 
@@ -253,6 +269,7 @@ static void on_signal(uv_signal_t *handle, int signal)
 {
 	(void)signal;
 	struct loop_signal *watcher = handle->data;
+	wake_up(watcher->watcher.loop);
 	watcher->callback(watcher->watcher.context);
 }
 

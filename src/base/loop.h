@@ -33,7 +33,8 @@ void loop_stop(struct loop *loop);
 /* Monotonic milliseconds at the start of this round. Loop's thread only. */
 uint64_t loop_now_ms(struct loop *loop);
 
-/* Called before the loop sleeps and after it woke, in each round. Either may be NULL. */
+/* Called in each round: before the loop sleeps, and once it woke, before any other callback of the round. Either may be
+ * NULL. */
 void loop_set_round_hooks(struct loop *loop, void (*before_sleep)(void *), void (*after_sleep)(void *), void *context);
 
 /* Watches a descriptor for LOOP_READABLE | LOOP_WRITABLE. `error` is 0, or a negative errno when polling failed. The
@@ -49,7 +50,7 @@ void loop_io_free(struct loop_io *io);
 /* A timer, not armed. */
 struct loop_timer *loop_timer_new(struct loop *loop, void (*callback)(void *context), void *context);
 
-/* Arms once, at an absolute time of loop_now_ms(); UINT64_MAX disarms. */
+/* Arms once, at an absolute time of loop_now_ms(), 1 ms from now when that is past; UINT64_MAX disarms. */
 void loop_timer_set(struct loop_timer *timer, uint64_t at_ms);
 void loop_timer_free(struct loop_timer *timer);
 

@@ -112,7 +112,7 @@ static void on_tun_ready(void *context, int events, int error)
 {
 	struct lane *lane = context;
 	(void)events;
-	lane_awake(lane);
+	lane_look_at_clock(lane);
 	if (error != 0) {
 		tun_gone(lane);
 		return;
@@ -189,7 +189,7 @@ static void obey(struct lane *lane, const struct lane_order *order)
 static void on_wake(void *context)
 {
 	struct lane *lane = context;
-	lane_awake(lane);
+	lane_look_at_clock(lane);
 	for (struct lane_order *order; (order = ring_front(lane->orders)) != NULL; ring_pop(lane->orders))
 		obey(lane, order);
 	if (!atomic_load(&lane->starved))
@@ -199,6 +199,7 @@ static void on_wake(void *context)
 static void on_second(void *context)
 {
 	struct lane *lane = context;
+	lane_look_at_clock(lane);
 	port_check_all(lane);
 	loop_timer_set(lane->second, lane->now_ms + SECOND_MS);
 }
@@ -214,6 +215,7 @@ void lane_start_watching(struct lane *lane)
 static void on_watch(void *context)
 {
 	struct lane *lane = context;
+	lane_look_at_clock(lane);
 	lane->watching = false;
 	if (port_watch_all(lane))
 		lane_start_watching(lane);
@@ -231,22 +233,14 @@ static void before_sleep(void *context)
 	port_flush_all(lane);
 	publish_events(lane);
 	fib_reader_rest(lane->fib);
-	lane->resting = true;
-}
-
-void lane_awake(struct lane *lane)
-{
-	if (!lane->resting)
-		return;
-	lane->resting = false;
-	fib_reader_resume();
-	lane->now_ms = loop_now_ms(lane->loop);
-	nonce_sequence_refresh(&lane->nonces, lane->now_ms);
 }
 
 static void after_sleep(void *context)
 {
-	lane_awake(context);
+	struct lane *lane = context;
+	fib_reader_resume();
+	lane_look_at_clock(lane);
+	nonce_sequence_refresh(&lane->nonces, lane->now_ms);
 }
 
 static void *run(void *context)

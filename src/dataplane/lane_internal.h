@@ -90,7 +90,6 @@ struct lane {
 	/* The lane's own. */
 	struct loop *loop;
 	uint64_t now_ms;		/* of this round */
-	bool resting;			/* outside the read side of the FIB */
 	struct ip6 address;
 	uint64_t own_upper;		/* own /64 */
 	struct tun *tun;
@@ -124,6 +123,12 @@ static inline struct lane_event *lane_event_optional(struct lane *lane)
 	return ring_room(lane->events) > EVENTS_KEPT_BACK ? ring_reserve(lane->events) : NULL;
 }
 
+/* First thing in each callback of the loop: a timer set from an old time would be due again at once. */
+static inline void lane_look_at_clock(struct lane *lane)
+{
+	lane->now_ms = loop_now_ms(lane->loop);
+}
+
 static inline bool lane_is_own(const struct lane *lane, const struct ip6 *address)
 {
 	return ip6_upper64(address) == lane->own_upper;
@@ -143,9 +148,6 @@ static inline struct slot *lane_take_slot(struct lane *lane, size_t len, size_t 
 }
 
 /* lane.c */
-
-/* Must come first in each callback that looks into the FIB: libuv calls them before it tells that polling is over. */
-void lane_awake(struct lane *lane);
 
 /* Hands a packet to control. `error` is for PARCEL_REPORT, else NULL. Counts a drop when there is no room. */
 void lane_ask_control(struct lane *lane, enum parcel_kind kind, const struct ip6 *source, const struct ip6 *destination,

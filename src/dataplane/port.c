@@ -208,7 +208,7 @@ static void on_link_ready(void *context, int events, int error)
 {
 	struct port *port = context;
 	struct lane *lane = lane_of(port);
-	lane_awake(lane);
+	lane_look_at_clock(lane);
 	if (error != 0) {
 		port_close(lane, port, cause_of(lane, port, error), NULL);
 		return;
@@ -364,6 +364,12 @@ static uint64_t unanswered_ms(struct lane *lane, struct port *port)
 /* Returns whether the port is to be looked at again. */
 static bool watch_port(struct lane *lane, struct port *port)
 {
+	/* What is not read cannot be heard. */
+	if (!port->reading) {
+		port->heard_ms = lane->now_ms;
+		port->unanswered_since_ms = 0;
+		return true;
+	}
 	uint64_t quiet_ms = lane->now_ms - port->heard_ms;
 	if (quiet_ms <= WATCH_TURN_MS)
 		port->busy_turns += port->busy_turns < BUSY_TURNS;

@@ -57,6 +57,7 @@ enum {
 /* Times that only this room needs. */
 enum {
 	LIVENESS_CHECK_MS = 10000,
+	HELLO_ANSWER_MAX_MS = 10000, /* an answer that is not there by then does not come: several became one */
 	SEQNO_BUMP_MIN_MS = 4000,
 	SEQNO_TARGET_MEMORY_MS = 4000,
 	SEQNO_REQUEST_LIFE_MS = 60000,
@@ -204,10 +205,13 @@ struct neighbour {
 	uint32_t handle;
 	uint16_t static_cost, smoothed_cost;
 	uint16_t hello_seqno;
-	bool alive, sampled, hello_unanswered;
+	bool alive, sampled;
+	bool sampling;              /* the next IHU answers the Hello of `hello_sent_ms` */
+	uint16_t hellos_unanswered; /* of all that were sent */
 	bool hello_due, ihu_due, own_due, dump_due;
-	uint64_t hello_sent_ms; /* of the first Hello without an answer */
+	uint64_t hello_sent_ms, last_hello_ms;
 	uint64_t ihu_received_ms, dump_allowed_ms, probed_ms;
+	uint64_t probing_since_ms; /* first probe of the present silence */
 	struct token_bucket ihu_budget, update_budget, route_request_budget, seqno_request_budget;
 	uint32_t first_entry, entry_count;
 	uint32_t dump_place; /* destination handle the dump of the table goes on with */
@@ -504,6 +508,9 @@ static inline uint16_t link_cost_smooth(uint16_t cost, uint16_t sample)
 }
 
 uint16_t neighbour_link_cost(const struct neighbour *neighbour);
+/* A Hello leaves. */
+void neighbour_note_hello(struct router *router, struct neighbour *to);
+
 void neighbour_handle_hello(struct router *router, struct neighbour *from);
 void neighbour_handle_ihu(struct router *router, struct neighbour *from);
 void neighbours_hello(struct router *router, uint64_t at_ms);

@@ -160,11 +160,13 @@ void neighbours_check_liveness(struct router *router, uint64_t at_ms)
 	router->liveness_at_ms = at_ms + LIVENESS_CHECK_MS;
 }
 
-/* How long a peer may leave us without any sign: four round trips, as the Hello measured them. */
-static uint64_t silence_limit_ms(const struct neighbour *neighbour)
+/* Whether a peer is silent for longer than a living one can be: four round trips, as the Hello measured them, and time
+ * enough for a process that was stopped for a second to answer the first probe. */
+static bool is_deadly_silent(const struct neighbour *neighbour, uint64_t unanswered_ms, uint64_t now_ms)
 {
-	uint64_t limit = 4ull * neighbour->smoothed_cost;
-	return limit > SILENCE_DEAD_MIN_MS ? limit : SILENCE_DEAD_MIN_MS;
+	uint64_t round_trip_ms = neighbour->smoothed_cost;
+	return unanswered_ms > SILENCE_DEAD_MIN_MS && unanswered_ms > 4 * round_trip_ms &&
+	       now_ms - neighbour->probing_since_ms > SILENCE_BORNE_MS + round_trip_ms;
 }
 
 void router_peer_silent(struct router *router, uint32_t peer, uint64_t unanswered_ms, uint64_t now_ms)
@@ -173,7 +175,11 @@ void router_peer_silent(struct router *router, uint32_t peer, uint64_t unanswere
 	struct neighbour *neighbour = neighbour_find(router, peer);
 	if (neighbour == NULL)
 		return;
-	if (unanswered_ms > silence_limit_ms(neighbour)) {
+	uint64_t began_ms = unanswered_ms < router->now_ms ? router->now_ms - unanswered_ms : 0;
+	bool first = neighbour->probing_since_ms < began_ms;
+	if (first)
+		neighbour->probing_since_ms = router->now_ms;
+	if (is_deadly_silent(neighbour, unanswered_ms, router->now_ms)) {
 		struct list retired;
 		list_init(&retired);
 		router->counters.peers_died++;
@@ -182,7 +188,7 @@ void router_peer_silent(struct router *router, uint32_t peer, uint64_t unanswere
 		bury(router, &retired);
 		return;
 	}
-	if (router->now_ms - neighbour->probed_ms < SILENCE_PROBE_MS)
+	if (!first && router->now_ms - neighbour->probed_ms < SILENCE_PROBE_MS)
 		return;
 	neighbour->probed_ms = router->now_ms;
 	neighbour->hello_due = true;
@@ -211,14 +217,30 @@ void neighbour_handle_hello(struct router *router, struct neighbour *from)
 	neighbour_wake(router, from);
 }
 
-/* Any IHU shows life. The first one after a Hello is a sample of the round trip; the very first replaces the assumed
- * cost, so that a good new link is not shunned for minutes. */
+/* Probes may follow each other faster than they are answered. A Hello is a sample only when no older one is unanswered:
+ * then the next answer is its own. */
+void neighbour_note_hello(struct router *router, struct neighbour *to)
+{
+	if (!to->sampling && router->now_ms - to->last_hello_ms > HELLO_ANSWER_MAX_MS)
+		to->hellos_unanswered = 0;
+	if (to->hellos_unanswered == 0) {
+		to->sampling = true;
+		to->hello_sent_ms = router->now_ms;
+	}
+	if (to->hellos_unanswered < UINT16_MAX)
+		to->hellos_unanswered++;
+	to->last_hello_ms = router->now_ms;
+}
+
+/* Any IHU shows life. The first sample replaces the assumed cost, so that a good new link is not shunned for minutes. */
 void neighbour_handle_ihu(struct router *router, struct neighbour *from)
 {
 	from->ihu_received_ms = router->now_ms;
-	if (!from->hello_unanswered)
+	if (from->hellos_unanswered > 0)
+		from->hellos_unanswered--;
+	if (!from->sampling)
 		return;
-	from->hello_unanswered = false;
+	from->sampling = false;
 	uint64_t round_trip_ms = router->now_ms - from->hello_sent_ms;
 	uint16_t sample = round_trip_ms < METRIC_MAX ? (uint16_t)round_trip_ms : METRIC_MAX;
 	from->smoothed_cost = from->sampled ? link_cost_smooth(from->smoothed_cost, sample) : sample;

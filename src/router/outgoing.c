@@ -62,10 +62,7 @@ static bool next_hello(struct router *router, struct neighbour *to, struct tlv *
 	if (!to->hello_due)
 		return false;
 	to->hello_due = false;
-	/* Several probes may be under way: the first answer belongs to the first of them. */
-	if (!to->hello_unanswered)
-		to->hello_sent_ms = router->now_ms;
-	to->hello_unanswered = true;
+	neighbour_note_hello(router, to);
 	*ret = (struct tlv){
 		.type = TLV_HELLO,
 		.hello = {.flags = HELLO_UNICAST, .seqno = to->hello_seqno++, .interval_cs = HELLO_INTERVAL_CS}};

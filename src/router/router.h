@@ -44,7 +44,8 @@ enum {
 	UPDATE_INTERVAL_CS = 30000,
 	DEAD_PEER_AGE_MS = 43000,
 	SILENCE_PROBE_MS = 250,		/* between probes of a silent peer */
-	SILENCE_DEAD_MIN_MS = 1300,	/* a process that is stopped for a second is not dead */
+	SILENCE_DEAD_MIN_MS = 1300,
+	SILENCE_BORNE_MS = 1100,	/* a process that is stopped for a second, and a turn of the watch, is not dead */
 	QUERY_TIMEOUT_MS = 15000,
 	REFRESH_BEFORE_MS = 15000,
 	ROUTE_REQUEST_GENERATION_MAX = 15,
@@ -87,7 +88,8 @@ uint64_t router_next_deadline(const struct router *router);
  * The link layer noticed a silence: something was sent to a peer `unanswered_ms` ago and since then nothing was heard of it,
  * no byte and no acknowledgement of the transport; or, with 0, a link that was busy has fallen quiet. To be repeated about
  * every 100 ms while it lasts. Probes the peer with a Hello, which every peer answers; gives the peer up (ROUTER_PEER_DEAD)
- * once the silence is longer than SILENCE_DEAD_MIN_MS and four round trips.
+ * once the silence is longer than SILENCE_DEAD_MIN_MS and four round trips, and its first probe has been unanswered for more
+ * than SILENCE_BORNE_MS and a round trip.
  */
 void router_peer_silent(struct router *router, uint32_t peer, uint64_t unanswered_ms, uint64_t now_ms);
 

@@ -149,13 +149,16 @@ static void send_to(struct router *router, struct seqno_request *request, struct
 	outgoing_seqno_request(router, to, &pending);
 }
 
-/* Whether an answer may still come from somebody this request was sent to. */
+/* Whether this request left lately towards somebody who may still answer. Later than that the question has to be put
+ * anew: the way on which it was answered in vain may have changed since. */
 static bool is_pending(const struct router *router, const struct seqno_request *request)
 {
-	uint32_t chain = request->targets;
-	while (chain != 0 && neighbour_find(router, note_at(router, chain)->peer) == NULL)
-		chain = note_at(router, chain)->next;
-	return chain != 0;
+	for (uint32_t chain = request->targets; chain != 0; chain = note_at(router, chain)->next) {
+		const struct peer_note *note = note_at(router, chain);
+		if (router->now_ms - note->at_ms < SEQNO_TARGET_MEMORY_MS && neighbour_find(router, note->peer) != NULL)
+			return true;
+	}
+	return false;
 }
 
 static bool was_asked_lately(const struct router *router, const struct seqno_request *request, uint32_t peer)

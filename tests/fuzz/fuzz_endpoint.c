@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Any text, as an endpoint and as a socket address: what is accepted survives being written and read again, what is refused
- * gets an error and perhaps a hint. */
+/* Any text, as an endpoint and as a socket address: what is accepted survives being written and read again, what is
+ * refused gets an error and perhaps a hint. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

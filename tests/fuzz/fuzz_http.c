@@ -61,12 +61,13 @@ static const struct api_sources *some_sources(void)
 static void drop_port(char *host)
 {
 	char *bracket = strrchr(host, ']'), *colon = strrchr(host, ':');
-	if (colon != NULL && (host[0] != '[' || colon > bracket) && strspn(colon + 1, "0123456789") == strlen(colon + 1))
+	bool behind = colon != NULL && (host[0] != '[' || colon > bracket);
+	if (behind && strspn(colon + 1, "0123456789") == strlen(colon + 1))
 		*colon = '\0';
 }
 
-/* Whether a host names an address or this machine, by the C library's idea of an address: it may say yes to more than the
- * code under test, but never to a name. */
+/* Whether a host names an address or this machine, by the C library's idea of an address: it may say yes to more than
+ * the code under test, but never to a name. */
 static bool is_no_name(const char *text)
 {
 	char host[HOST_SIZE];

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ICMPv6 in and out. The input is 16 bytes source and 16 bytes destination of a data frame, then a payload, which is taken
+ * ICMPv6 in and out. The input is 16 bytes source and 16 bytes destination of a data frame, then a payload, taken
  *
- *   - as an out-of-band report as it is, and once more with its checksum made right: what is read is the same when written
- *   - as a packet that an error is to be written about: the error is whole, its checksum right, and no error about it allowed
- *   - as a sealed body that a report is written about: it is read as written, and not at all with any bit of it flipped
+ *   - as an out-of-band report, as it is and with its checksum made right: what is read is the same when written
+ *   - as a packet that an error is written about: it is whole, its checksum right, and no error about it allowed
+ *   - as a sealed body that a report is written about: it is read as written, and not with a bit of it flipped
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -68,7 +68,8 @@ static void report_about(const uint8_t *packet, size_t len, const struct ip6 *ad
 		if (!icmp6_may_report(packet, len, &error))
 			continue;
 		assert(len >= IP6_HEADER_SIZE && packet[8] != 0xff);
-		check_error(out, icmp6_write_error(out, addr, addr, HOP_LIMIT, &error, packet, len), &error, packet, len);
+		size_t written = icmp6_write_error(out, addr, addr, HOP_LIMIT, &error, packet, len);
+		check_error(out, written, &error, packet, len);
 	}
 }
 
@@ -78,8 +79,8 @@ static bool is_read(uint8_t *payload, size_t len, const struct ip6 *source, cons
 	return oob_read(payload, len, source, destination, ret) == 0;
 }
 
-/* Which bits of a written report nothing depends on: original destination (the quote's key does), traffic class, flow label,
- * hop limit, and those of the reporter's address behind its /64, which the checksum protects anyway. */
+/* Which bits of a written report may be any: those of the original destination (only the quote's key depends on it),
+ * traffic class, flow label and hop limit. */
 static bool is_free_bit(size_t at, unsigned bit)
 {
 	return at < 16 || (at == 16 && bit < 4) || (at > 16 && at < 20) || at == 23;

@@ -3,7 +3,6 @@
  * Mutations of a router_script: whole steps are added, removed, repeated, moved and joined, which bytes moved at random
  * would tear apart. Every other mutation is left to libFuzzer. Linked with the libFuzzer program only.
  */
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/random.h"
@@ -14,8 +13,8 @@ enum { STEPS_MAX = 2048, STEP_SIZE_MAX = 64, RANGE_MAX = 8 };
 
 size_t LLVMFuzzerMutate(uint8_t *bytes, size_t len, size_t capacity);
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t len, size_t capacity, unsigned seed);
-size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len, uint8_t *out, size_t capacity,
-				 unsigned seed);
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len, uint8_t *out,
+				 size_t capacity, unsigned seed);
 
 /* A script under change, and where its steps begin; starts[count] is its end. */
 struct script {
@@ -65,7 +64,9 @@ static uint8_t any_argument(struct rng *rng)
 /* A TLV of a known type and mostly the right length, with anything in it. */
 static size_t any_tlv(struct rng *rng, uint8_t tlv[static STEP_SIZE_MAX])
 {
-	static const uint8_t kinds[][2] = {{TLV_HELLO, 6}, {TLV_IHU, 6}, {TLV_UPDATE, 58}, {TLV_ROUTE_REQUEST, 11}, {0, 7}};
+	static const uint8_t kinds[][2] = {
+		{TLV_HELLO, 6}, {TLV_IHU, 6}, {TLV_UPDATE, 58}, {TLV_ROUTE_REQUEST, 11}, {TLV_SEQNO_REQUEST, 54},
+	};
 
 	size_t kind = rng_below(rng, sizeof(kinds) / sizeof(kinds[0]));
 	uint8_t len = (uint8_t)(kinds[kind][1] - (rng_below(rng, 8) == 0));
@@ -145,8 +146,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t len, size_t capacity, unsi
 }
 
 /* The beginning of one script and the end of another. */
-size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len, uint8_t *out, size_t capacity,
-				 unsigned seed)
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len, uint8_t *out,
+				 size_t capacity, unsigned seed)
 {
 	static struct script script;
 

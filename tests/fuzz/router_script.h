@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The script of fuzz_router: steps one after the other, each a byte of action and its arguments. Numbers are taken modulo
- * what there is of the thing, so every byte string is a script.
+ * The script of fuzz_router: steps one after the other, each a byte of action and its arguments. Numbers are taken
+ * modulo what there is of the thing, so every byte string is a script.
  */
 #ifndef MYCELIUM_TESTS_FUZZ_ROUTER_SCRIPT_H
 #define MYCELIUM_TESTS_FUZZ_ROUTER_SCRIPT_H
@@ -10,22 +10,22 @@
 #include <stdint.h>
 
 enum script_action {
-	SCRIPT_PEER_COMES,	/* peer u8, cost u8 */
-	SCRIPT_PEER_DIES,	/* peer u8 */
-	SCRIPT_CONTROL_FRAME,	/* peer u8, n u8, n bytes: a control frame with this body arrives */
-	SCRIPT_TIME,		/* amount u16: time passes */
-	SCRIPT_UPDATE,		/* peer u8, node u8, metric u16, seqno u8, life u8: an Update that passes the filters arrives */
-	SCRIPT_TAKE_TLVS,	/* peer u8, n u8: up to n TLVs are taken */
-	SCRIPT_TAKE_EVENTS,	/* n u8: up to n events are taken */
-	SCRIPT_NEED,		/* node u8, need u8: a route or key is needed */
-	SCRIPT_REFRESH,		/* node u8: a route in use is about to expire */
-	SCRIPT_SEQNO_REQUEST,	/* peer u8, node u8, seqno u8, life u8, hops u8: a seqno request arrives */
-	SCRIPT_STREAM,		/* peer u8, n u8, n bytes: these bytes arrive, whatever they are */
-	SCRIPT_SILENCE,		/* peer u8, unanswered u8: the peer is silent for so many times 32 ms */
-	SCRIPT_PEERS_DIE,	/* mask u8: several peers die in the same moment */
-	SCRIPT_SHORT_TLV,	/* peer u8, kind u8, node u8: Hello, IHU, wildcard or route request of a generation arrives */
-	SCRIPT_DATA,		/* node u8, node u8: a packet from one node to another arrives */
-	SCRIPT_ROUND,		/* all events and all TLVs are taken, Hellos are answered */
+	SCRIPT_PEER_COMES,    /* peer u8, cost u8 */
+	SCRIPT_PEER_DIES,     /* peer u8 */
+	SCRIPT_CONTROL_FRAME, /* peer u8, n u8, n bytes: a control frame with this body arrives */
+	SCRIPT_TIME,          /* amount u16: time passes */
+	SCRIPT_UPDATE,        /* peer u8, node u8, metric u16, seqno u8, life u8: an Update of the node arrives */
+	SCRIPT_TAKE_TLVS,     /* peer u8, n u8: up to n TLVs are taken */
+	SCRIPT_TAKE_EVENTS,   /* n u8: up to n events are taken */
+	SCRIPT_NEED,          /* node u8, need u8: a route or key is needed */
+	SCRIPT_REFRESH,       /* node u8: a route in use is about to expire */
+	SCRIPT_SEQNO_REQUEST, /* peer u8, node u8, seqno u8, life u8, hops u8: a seqno request arrives */
+	SCRIPT_STREAM,        /* peer u8, n u8, n bytes: these bytes arrive, whatever they are */
+	SCRIPT_SILENCE,       /* peer u8, unanswered u8: the peer is silent for so many times 32 ms */
+	SCRIPT_PEERS_DIE,     /* mask u8: several peers die in the same moment */
+	SCRIPT_SHORT_TLV,     /* peer u8, kind u8, node u8: a Hello, IHU, wildcard or route request arrives */
+	SCRIPT_DATA,          /* node u8, node u8: a packet from one node to another arrives */
+	SCRIPT_ROUND,         /* all events and all TLVs are taken, Hellos are answered */
 	SCRIPT_ACTIONS,
 };
 

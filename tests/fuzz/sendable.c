@@ -72,7 +72,9 @@ static const char *update_reason(const uint8_t *tlv, size_t len)
 		return "Update with more behind";
 	if (u16_at(&tlv[8]) == 0xffff)
 		return NULL;
-	return u16_at(&tlv[4]) != 0 ? router_id_reason(&tlv[10], tlv[2], &tlv[10 + used]) : "finite Update with interval 0";
+	if (u16_at(&tlv[4]) == 0)
+		return "finite Update with interval 0";
+	return router_id_reason(&tlv[10], tlv[2], &tlv[10 + used]);
 }
 
 static const char *route_request_reason(const uint8_t *tlv, size_t len)
@@ -93,8 +95,8 @@ static const char *seqno_request_reason(const uint8_t *tlv, size_t len)
 	size_t used;
 	if (len < 46 || tlv[0] != 2 || tlv[5] != 0)
 		return "seqno request that is cut, not IPv6 or with reserved bits";
-	if (tlv[4] < 1 || tlv[4] > 64)
-		return "seqno request with a hop count outside 1 to 64";
+	if (tlv[4] == 0)
+		return "seqno request with hop count 0";
 	const char *reason = prefix_reason(&tlv[46], tlv[1], len - 46, &used);
 	return reason != NULL || len == 46 + used ? reason : "seqno request with more behind";
 }

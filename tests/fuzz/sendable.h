@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What may be sent to a deployed node (docs/protocol/frames.md, tlvs.md): its reader loses step, or ends, on anything else.
- * Written from the byte layouts alone, so that it does not share a mistake with the code it judges. */
+/* What may be sent to a deployed node (docs/protocol/frames.md, tlvs.md): its reader loses step, or ends, on anything
+ * else. Written from the byte layouts alone, so that it does not share a mistake with the code it judges. */
 #ifndef MYCELIUM_TESTS_FUZZ_SENDABLE_H
 #define MYCELIUM_TESTS_FUZZ_SENDABLE_H
 

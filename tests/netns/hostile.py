@@ -52,6 +52,7 @@ class Peer:
 
   def __init__(self, namespace, address, port=9651):
     self.socket = namespace.call(socket.create_connection, (address, port), 20)
+    self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     self.received = b""
 
   def send(self, content):
@@ -62,24 +63,32 @@ class Peer:
     except OSError:
       return False
 
+  def send_by_byte(self, content):
+    """Sends each byte in a packet of its own."""
+    return all(self.send(content[i:i + 1]) for i in range(len(content)))
+
+  def _receive(self, seconds):
+    """Takes what comes next within a time. Returns False when the other side has closed."""
+    self.socket.settimeout(max(seconds, 0.001))
+    try:
+      chunk = self.socket.recv(65536)
+    except TimeoutError:
+      return True
+    except OSError:
+      return False
+    self.received += chunk
+    return bool(chunk)
+
   def read(self, seconds):
     """Reads what comes within a time. Returns False when the other side has closed."""
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
-      self.socket.settimeout(left)
-      try:
-        chunk = self.socket.recv(65536)
-      except TimeoutError:
-        return True
-      except OSError:
+      if not self._receive(left):
         return False
-      if not chunk:
-        return False
-      self.received += chunk
     return True
 
-  def tlvs(self):
-    """The whole TLVs received so far, as (type, payload). What a node sends has one TLV in each frame."""
+  def frames(self):
+    """The whole frames received so far. What a node sends has one TLV in each control frame."""
     found, at = [], 0
     while len(self.received) >= at + 8:
       kind = self.received[at + 1]
@@ -87,26 +96,46 @@ class Peer:
       end = at + (40 if kind == 0 else 8) + length
       if len(self.received) < end:
         break
-      if kind == 1:
-        found.append((self.received[at + 8], self.received[at + 10:end]))
+      found.append(self.received[at:end])
       at = end
     return found
 
+  def tlvs(self):
+    """The TLVs received so far, as (type, payload)."""
+    return [(frame[8], frame[10:]) for frame in self.frames() if frame[1] == 1]
+
+  def data_frames(self):
+    return [frame for frame in self.frames() if frame[1] == 0]
+
+  def forget(self):
+    """Forgets what came so far, but for the beginning of a frame."""
+    self.received = self.received[sum(len(frame) for frame in self.frames()):]
+
+  def wait(self, found, seconds=30):
+    """Reads until found() is true; returns its value, or None."""
+    deadline = time.monotonic() + seconds
+    while (value := found()) in (None, []):
+      if time.monotonic() > deadline or not self._receive(0.2):
+        return None
+    return value
+
   def wait_tlv(self, kind, seconds=30, matches=lambda payload: True):
     """Reads until a TLV of this type came whose payload matches; returns its payload, or None."""
-    deadline = time.monotonic() + seconds
-    while True:
-      for found, payload in self.tlvs():
-        if found == kind and matches(payload):
-          return payload
-      if time.monotonic() > deadline or not self.read(0.2):
-        return None
+    def found():
+      return next((payload for type_, payload in self.tlvs() if type_ == kind and matches(payload)), None)
+    return self.wait(found, seconds)
+
+  def in_step(self, subnet):
+    """Whether the node still answers here: asks for its own subnet, which it announces then."""
+    self.forget()
+    self.send(route_request(subnet))
+    return self.wait_tlv(UPDATE, matches=lambda payload: payload[10:18] == prefix_bytes(subnet, 64)) is not None
 
   def wait_closed(self, seconds=30):
     """Whether the other side closes the connection within a time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-      if not self.read(0.2):
+      if not self._receive(0.2):
         return True
     return False
 

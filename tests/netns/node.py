@@ -115,6 +115,9 @@ class Node:
     with open(f"/proc/{self.process.pid}/{file}") as status:
       return status.read()
 
+  def descriptors(self):
+    return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
   def rss_kib(self):
     return int(re.search(r"^VmRSS:\s*(\d+)", self.proc("status"), re.MULTILINE).group(1))
 

@@ -2,27 +2,15 @@
 """Nodes that die, freeze, come back and end."""
 import signal
 
+from diamond import Diamond
 from netlab import check, wait_for
 from traffic import ping, wait_reachable
 
 
 def diamond(lab):
-  """a reaches d through b and through c. Returns the nodes and the relay in use, seen from a."""
-  a, b, c, d = (lab.namespace(name) for name in "abcd")
-  ab, ac, bd, cd = lab.link(a, b), lab.link(a, c), lab.link(b, d), lab.link(c, d)
-  left, right = lab.node(b).start(), lab.node(c).start()
-  first = lab.node(a, peers=[ab.address[1], ac.address[1]]).start()
-  last = lab.node(d, peers=[bd.address[0], cd.address[0]]).start()
-  wait_for(lambda: len(first.live_peers()) == 2 and len(last.live_peers()) == 2, "both relays are connected")
-  wait_reachable(a, last.address)
-  wait_reachable(d, first.address)
-  by_address = {ab.address[1]: left, ac.address[1]: right}
-
-  def relay():
-    route = first.selected_route(last)
-    return route and next((node for address, node in by_address.items() if address in route["nextHop"]), None)
-
-  return first, last, wait_for(relay, "a has a route to d"), relay
+  """The ends of a diamond and the relay in use; and a function that tells which one is used then."""
+  scene = Diamond(lab, lab.node)
+  return scene.first, scene.last, scene.used_relay(), lambda: scene.relay_of(scene.first, scene.last)
 
 
 def test_killed_relay_is_replaced(lab):

@@ -97,7 +97,7 @@ static void test_a_short_silence_holds_bytes(void **state)
 	struct world *world = pair(&link);
 	link_cut_silently(link);
 	size_t number = packet_send(world->nodes[0], &world->nodes[1]->address, NO_FLOW);
-	run_whole(world, 20000);
+	run_whole(world, 1000);
 	assert_int_equal(test_packet(world, number)->state, PACKET_TRAVELS);
 	assert_true(link_is_open(link));
 	link_heal(link);
@@ -112,11 +112,68 @@ static void test_a_long_silence_ends_the_connection(void **state)
 	struct link *link;
 	struct world *world = pair(&link);
 	link_cut_silently(link);
-	run_whole(world, 65000);
+	run_whole(world, 22000);
 	assert_false(link_end_is_open(&link->ends[0]));
 	assert_false(link_end_is_open(&link->ends[1]));
 	link_heal(link);
 	assert_true(link_works(link));
+	finish_whole(world);
+}
+
+/* What a peer closed for its own reasons is opened again, what was cut is not. */
+static void test_a_given_up_connection_is_made_anew(void **state)
+{
+	(void)state;
+	struct link *link;
+	struct world *world = pair(&link);
+	node_jump(world->nodes[0], 3600000);
+	run_whole(world, 500);
+	assert_false(link_is_open(link));
+	run_whole(world, RECONNECT_MS);
+	assert_true(link_works(link));
+	link_cut(link);
+	run_whole(world, 100000);
+	assert_false(link_is_open(link));
+	finish_whole(world);
+}
+
+static void test_a_paused_node_reads_later(void **state)
+{
+	(void)state;
+	struct link *link;
+	struct world *world = pair(&link);
+	node_pause(world->nodes[1], 700);
+	size_t first = packet_send(world->nodes[0], &world->nodes[1]->address, NO_FLOW);
+	run_whole(world, 699);
+	size_t second = packet_send(world->nodes[0], &world->nodes[1]->address, NO_FLOW);
+	assert_int_equal(test_packet(world, first)->state, PACKET_TRAVELS);
+	run_whole(world, 1);
+	assert_int_equal(test_packet(world, first)->state, PACKET_DELIVERED);
+	assert_int_equal(test_packet(world, second)->state, PACKET_TRAVELS);
+	run_whole(world, 9);
+	assert_int_equal(test_packet(world, second)->state, PACKET_DELIVERED);
+	finish_whole(world);
+}
+
+/* 1000 bytes a second: frames of 48 bytes follow one another at 48 ms, and of many only what fits into the backlog. */
+static void test_a_link_with_a_rate(void **state)
+{
+	(void)state;
+	struct link *link;
+	struct world *world = pair(&link);
+	link->rate = 1000;
+	size_t first = world->traffic.packet_count;
+	for (size_t i = 0; i < 10; i++)
+		packet_send(world->nodes[0], &world->nodes[1]->address, NO_FLOW);
+	run_whole(world, 57);
+	assert_int_equal(world->traffic.count[PACKET_DELIVERED], 0);
+	run_whole(world, 1);
+	assert_int_equal(world->traffic.count[PACKET_DELIVERED], 1);
+	run_whole(world, 48);
+	assert_int_equal(world->traffic.count[PACKET_DELIVERED], 2);
+	assert_int_equal(test_packet(world, first + 9)->state, PACKET_LOST);
+	run_whole(world, 1000);
+	assert_int_equal(world->traffic.count[PACKET_DELIVERED], 3);
 	finish_whole(world);
 }
 
@@ -260,6 +317,9 @@ int main(void)
 		cmocka_unit_test(test_a_cut_loses_what_is_in_flight),
 		cmocka_unit_test(test_a_short_silence_holds_bytes),
 		cmocka_unit_test(test_a_long_silence_ends_the_connection),
+		cmocka_unit_test(test_a_given_up_connection_is_made_anew),
+		cmocka_unit_test(test_a_paused_node_reads_later),
+		cmocka_unit_test(test_a_link_with_a_rate),
 		cmocka_unit_test(test_a_restart_has_a_new_router_id),
 		cmocka_unit_test(test_a_loop_is_found),
 		cmocka_unit_test(test_the_watch_knows_the_rates),

@@ -245,6 +245,23 @@ static void test_paths_and_methods(void **state)
 	}
 }
 
+static void test_path_of_a_target(void **state)
+{
+	(void)state;
+	static const char *const cases[][2] = {
+		{"/api/v1/admin", "/api/v1/admin"},
+		{"http://127.0.0.1:8989/api/v1/admin", "/api/v1/admin"},
+		{"HTTP://[::1]/", "/"},
+		{"http://localhost", "/"},
+		{"http://a/http://b/c", "/http://b/c"},
+		{"https://localhost/x", "https://localhost/x"},
+		{"*", "*"},
+		{"", ""},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(rest_path_of(cases[i][0]), cases[i][1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +271,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_routes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_queries, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paths_and_methods, setup, teardown),
+		cmocka_unit_test(test_path_of_a_target),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

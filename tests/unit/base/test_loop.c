@@ -18,6 +18,7 @@ struct trace {
 	unsigned count;
 	int descriptor;
 	unsigned sleeps, wakes;
+	struct loop_timer *timer;
 };
 
 static void note(struct trace *trace, char event)
@@ -80,6 +81,28 @@ static void timers_fire_once_in_order(void **state)
 	loop_free(trace.loop);
 }
 
+static void set_again_in_the_past(void *context)
+{
+	struct trace *trace = context;
+	trace->sleeps++;
+	loop_timer_set(trace->timer, 0);
+}
+
+/* A timer that is always overdue does not keep the loop from everything else. */
+static void overdue_timer_leaves_room(void **state)
+{
+	(void)state;
+	struct trace trace = {.loop = loop_new()};
+	trace.timer = loop_timer_new(trace.loop, set_again_in_the_past, &trace);
+	struct loop_timer *last = loop_timer_new(trace.loop, on_last, &trace);
+	loop_timer_set(trace.timer, 0);
+	loop_timer_set(last, loop_now_ms(trace.loop) + 20);
+	loop_run(trace.loop);
+	assert_string_equal(trace.events, "L");
+	assert_in_range(trace.sleeps, 1, 40);
+	loop_free(trace.loop);
+}
+
 static void on_readable(void *context, int events, int error)
 {
 	struct trace *trace = context;
@@ -113,6 +136,65 @@ static void descriptors_are_watched_until_paused(void **state)
 	loop_io_free(io);
 	loop_io_free(NULL);
 	loop_free(trace.loop);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* A thread that rests between rounds must be told of their end before anything else happens in the next. */
+struct rest {
+	struct loop *loop;
+	int descriptor;
+	unsigned callbacks;
+	bool resting;
+};
+
+static void start_rest(void *context)
+{
+	struct rest *rest = context;
+	rest->resting = true;
+}
+
+static void end_rest(void *context)
+{
+	struct rest *rest = context;
+	rest->resting = false;
+}
+
+static void expect_awake(void *context)
+{
+	struct rest *rest = context;
+	assert_false(rest->resting);
+	if (++rest->callbacks == 3)
+		loop_stop(rest->loop);
+}
+
+static void expect_awake_on_readable(void *context, int events, int error)
+{
+	(void)events;
+	(void)error;
+	struct rest *rest = context;
+	char byte;
+	assert_int_equal(read(rest->descriptor, &byte, 1), 1);
+	expect_awake(context);
+}
+
+static void no_callback_comes_during_the_rest(void **state)
+{
+	(void)state;
+	int ends[2];
+	assert_int_equal(pipe(ends), 0);
+	struct rest rest = {.loop = loop_new(), .descriptor = ends[0]};
+	loop_set_round_hooks(rest.loop, start_rest, end_rest, &rest);
+	struct loop_io *io = loop_io_new(rest.loop, ends[0], expect_awake_on_readable, &rest);
+	struct loop_timer *timer = loop_timer_new(rest.loop, expect_awake, &rest);
+	struct loop_wake *wake = loop_wake_new(rest.loop, expect_awake, &rest);
+	loop_io_watch(io, LOOP_READABLE);
+	loop_timer_set(timer, loop_now_ms(rest.loop) + 30);
+	loop_wake(wake);
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	loop_run(rest.loop);
+	assert_int_equal(rest.callbacks, 3);
+	loop_free(rest.loop);
 	close(ends[0]);
 	close(ends[1]);
 }
@@ -154,7 +236,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(timers_fire_once_in_order),
+		cmocka_unit_test(overdue_timer_leaves_room),
 		cmocka_unit_test(descriptors_are_watched_until_paused),
+		cmocka_unit_test(no_callback_comes_during_the_rest),
 		cmocka_unit_test(other_threads_wake_the_loop),
 		cmocka_unit_test(signals_arrive_in_the_loop),
 	};

@@ -145,6 +145,7 @@ static void many_packets_from_the_host(void **state)
 struct gate {
 	sem_t entered, leave;
 	atomic_bool armed, opened;
+	long hold_ms;
 	int fd;
 };
 
@@ -182,11 +183,36 @@ static const struct stream_ops gated_ops = {.readv = gated_readv, .writev = gate
 static void *open_gate_later(void *context)
 {
 	struct gate *gate = context;
-	const struct timespec pause = {.tv_nsec = 30000000};
+	const struct timespec pause = {gate->hold_ms / 1000, gate->hold_ms % 1000 * 1000000};
 	nanosleep(&pause, NULL);
 	atomic_store(&gate->opened, true);
 	sem_post(&gate->leave);
 	return NULL;
+}
+
+/* A lane whose interface and first link can be held. */
+static int start_gated(struct fixture *f, struct gate *gate, long hold_ms)
+{
+	int ends[2];
+	*gate = (struct gate){.hold_ms = hold_ms};
+	sem_init(&gate->entered, 0, 0);
+	sem_init(&gate->leave, 0, 0);
+	fixture_start(f, NODE_A, true);
+	tun_fake_on_read(f->tun, gate_pass, gate);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	gate->fd = ends[0];
+	struct link *link = link_new(&gated_ops, gate, gate->fd, "gated");
+	assert_int_equal(lane_add_link(f->lane, PEER_1, link), 0);
+	fixture_settle(f);
+	return ends[1];
+}
+
+static void stop_gated(struct fixture *f, struct gate *gate, int far)
+{
+	fixture_stop(f);
+	close(far);
+	sem_destroy(&gate->entered);
+	sem_destroy(&gate->leave);
 }
 
 /* The lane stands in a callback; freeing what was replaced must wait until it is out of it. */
@@ -206,25 +232,15 @@ static void reclaim_waits_for_each_callback(void **state)
 {
 	(void)state;
 	struct fixture f;
-	struct gate gate = {0};
-	int ends[2];
-	sem_init(&gate.entered, 0, 0);
-	sem_init(&gate.leave, 0, 0);
-	fixture_start(&f, NODE_A, true);
-	tun_fake_on_read(f.tun, gate_pass, &gate);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-	gate.fd = ends[0];
-	struct link *link = link_new(&gated_ops, &gate, gate.fd, "gated");
-	assert_int_equal(lane_add_link(f.lane, PEER_1, link), 0);
-	fixture_settle(&f);
-
+	struct gate gate;
+	int far = start_gated(&f, &gate, 30);
 	atomic_store(&gate.armed, true);	/* from the host */
 	host_send(&f, in, packet_make(in, NODE_A, NODE_A, 64, 8));
 	assert_reclaim_waits(&f, &gate);
 	fixture_settle(&f);
 	atomic_store(&gate.armed, true);	/* from a peer */
 	hello_make(in, 1);
-	peer_send(ends[1], in, HELLO_SIZE);
+	peer_send(far, in, HELLO_SIZE);
 	assert_reclaim_waits(&f, &gate);
 	fixture_settle(&f);
 	atomic_store(&gate.armed, true);	/* by order of control */
@@ -232,11 +248,28 @@ static void reclaim_waits_for_each_callback(void **state)
 	lane_commit(f.lane);
 	assert_reclaim_waits(&f, &gate);
 	fixture_settle(&f);
+	stop_gated(&f, &gate, far);
+}
 
-	fixture_stop(&f);
-	close(ends[1]);
-	sem_destroy(&gate.entered);
-	sem_destroy(&gate.leave);
+/* A round may take longer than a timer's period: the machine was busy, or stopped. */
+static void lives_on_after_a_long_round(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct gate gate;
+	int far = start_gated(&f, &gate, 1200);
+	hello_make(in, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		pthread_t opener;
+		atomic_store(&gate.armed, true);
+		peer_send(far, in, HELLO_SIZE);
+		assert_int_equal(sem_wait(&gate.entered), 0);
+		assert_int_equal(pthread_create(&opener, NULL, open_gate_later, &gate), 0);
+		pthread_join(opener, NULL);
+		fixture_settle(&f);
+		gate.hold_ms = 150;
+	}
+	stop_gated(&f, &gate, far);
 }
 
 /* ---- the FIB changes while packets flow -------------------------------------------------------------------------- */
@@ -337,6 +370,7 @@ int main(void)
 		cmocka_unit_test(interface_is_removed),
 		cmocka_unit_test(many_packets_from_the_host),
 		cmocka_unit_test(reclaim_waits_for_each_callback),
+		cmocka_unit_test(lives_on_after_a_long_round),
 		cmocka_unit_test(routes_change_under_traffic),
 	};
 	return cmocka_run_group_tests_name("lane", tests, fixture_group_setup, NULL);

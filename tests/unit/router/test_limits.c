@@ -220,14 +220,139 @@ static void test_interests(void **state)
 	rig_stop(rig);
 }
 
+/* A table that takes no more. Returns what to set it back to. */
+static uint32_t fill(struct pool *pool)
+{
+	uint32_t max = pool->max;
+	pool->max = pool->count;
+	return max;
+}
+
+/* While `pool` is full an Update is refused, counted and leaves nothing behind; afterwards it is taken. */
+static void expect_refused(struct rig *rig, struct pool *pool, uint32_t peer, const struct tlv *update)
+{
+	struct router_sizes before = router_sizes(rig->router);
+	uint64_t dropped = router_counters(rig->router)->dropped_over_budget;
+	uint32_t max = fill(pool);
+	rig_give(rig, peer, update);
+	struct router_sizes after = router_sizes(rig->router);
+	assert_int_equal(router_counters(rig->router)->dropped_over_budget, dropped + 1);
+	assert_int_equal(after.subnets, before.subnets);
+	assert_int_equal(after.entries, before.entries);
+	assert_int_equal(after.router_ids, before.router_ids);
+	assert_int_equal(rig->event_count, 0);
+	expect_silence(rig);
+	pool->max = max;
+	rig_give(rig, peer, update);
+	assert_int_equal(router_sizes(rig->router).entries, before.entries + 1);
+}
+
+static void test_full_tables_refuse_updates(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 30);
+	struct router *router = rig->router;
+	struct pool *const pools[] = {&router->destinations, &router->entries, &router->originators};
+	for (unsigned i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
+		struct origin o = origin_make(1 + i, 0);
+		struct tlv update = make_update(&o, 5, 3);
+		expect_refused(rig, pools[i], a, &update);
+		assert_int_equal(next_hop(rig, &o), a);
+	}
+	/* A second entry of a subnet that has one; a longer prefix, which takes two records. */
+	struct origin o = origin_make(1, 0);
+	struct tlv update = make_update(&o, 5, 3);
+	expect_refused(rig, &router->entries, b, &update);
+	update.update.prefix.subnet = (struct subnet){.addr = o.address, .len = 128};
+	expect_refused(rig, &router->tails, b, &update);
+	o = origin_make(2, 0);
+	update = make_update(&o, 5, 3);
+	update.update.prefix.subnet = (struct subnet){.addr = o.address, .len = 128};
+	expect_refused(rig, &router->destinations, b, &update);
+	assert_int_equal(router->tails.count, 2);
+	rig_stop(rig);
+}
+
+/* Without a note of its feasibility distance a route is used, but not announced. */
+static void test_full_source_table(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 30);
+	struct origin o = origin_make(1, 0);
+	uint32_t max = fill(&rig->router->sources);
+	give_update(rig, a, &o, 5, 3);
+	assert_int_equal(next_hop(rig, &o), a);
+	expect_silence(rig);
+	rig->router->sources.max = max;
+	give_route_request(rig, b, o.subnet, 0);
+	expect_update(rig, b, &o, 25, 3);
+	rig_stop(rig);
+}
+
+/* Without a record of it a seqno request is not passed on: nobody would know whom to answer. */
+static void test_full_seqno_request_tables(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 30);
+	struct origin o = origin_make(1, 0);
+	give_update(rig, a, &o, 5, 3);
+	struct pool *const pools[] = {&rig->router->seqno_requests, &rig->router->notes};
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t dropped = router_counters(rig->router)->dropped_over_budget;
+		uint32_t max = fill(pools[i]);
+		give_seqno_request(rig, b, &o, (uint16_t)(4 + i), 64);
+		expect_silence(rig);
+		assert_true(router_counters(rig->router)->dropped_over_budget > dropped);
+		pools[i]->max = max;
+	}
+	give_seqno_request(rig, b, &o, 6, 64);
+	expect_seqno_request(rig, a, &o, 6, 63);
+	rig_stop(rig);
+}
+
+/* A peer that is not read gets no more seqno requests than its list holds. */
+static void test_waiting_seqno_requests(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 30);
+	enum { COUNT = REQUESTS_PER_PEER_MAX + 10 };
+	for (unsigned i = 1; i <= COUNT; i++) {
+		struct origin o = origin_make(i, 0);
+		give_update(rig, a, &o, 5, 3);
+	}
+	for (unsigned i = 1; i <= COUNT; i++) {
+		struct origin o = origin_make(i, 0);
+		struct tlv request = make_seqno_request(&o, 4, 64);
+		rig->now += 10;
+		router_handle_tlv(rig->router, b, &request, rig->now);
+	}
+	rig_forget(rig);
+	rig_pull(rig);
+	assert_int_equal(count_sent(rig, a, TLV_SEQNO_REQUEST), REQUESTS_PER_PEER_MAX);
+	assert_int_equal(router_counters(rig->router)->dropped_over_budget, COUNT - REQUESTS_PER_PEER_MAX);
+	rig_stop(rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_peers),      cmocka_unit_test(test_route_requests_of_one_peer),
-		cmocka_unit_test(test_queries),    cmocka_unit_test(test_seqno_requests),
-		cmocka_unit_test(test_requesters), cmocka_unit_test(test_sources_of_one_subnet),
+		cmocka_unit_test(test_peers),
+		cmocka_unit_test(test_route_requests_of_one_peer),
+		cmocka_unit_test(test_queries),
+		cmocka_unit_test(test_seqno_requests),
+		cmocka_unit_test(test_requesters),
+		cmocka_unit_test(test_sources_of_one_subnet),
 		cmocka_unit_test(test_updates_of_one_peer),
-		cmocka_unit_test(test_answers),    cmocka_unit_test(test_interests),
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_interests),
+		cmocka_unit_test(test_full_tables_refuse_updates),
+		cmocka_unit_test(test_full_source_table),
+		cmocka_unit_test(test_full_seqno_request_tables),
+		cmocka_unit_test(test_waiting_seqno_requests),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

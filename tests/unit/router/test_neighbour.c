@@ -217,12 +217,48 @@ static void test_silence_is_measured_in_round_trips(void **state)
 	uint32_t slow = silent_peer(rig, 15), unknown = silent_peer(rig, 15);
 	rig_pass(rig, 600);
 	rig_give(rig, slow, &ihu);
+	report_silence(rig, slow, 200);
+	report_silence(rig, unknown, 200);
+	rig_pass(rig, 2200);
 	report_silence(rig, slow, 2400);
-	report_silence(rig, unknown, 4000);
 	assert_int_equal(router_sizes(rig->router).peers, 2);
+	rig_pass(rig, 1);
 	report_silence(rig, slow, 2401);
 	assert_int_equal(router_sizes(rig->router).peers, 1);
+	rig_pass(rig, 1599);
+	report_silence(rig, unknown, 4000);
+	assert_int_equal(router_sizes(rig->router).peers, 1);
+	rig_pass(rig, 1);
 	report_silence(rig, unknown, 4001);
+	assert_int_equal(router_sizes(rig->router).peers, 0);
+	rig_stop(rig);
+}
+
+/* The first report may come late: we were stopped ourselves, or what the peer owed was an answer to nothing that needs
+ * one. It then has the time of a stopped second, and a round trip, to answer the probe. */
+static void test_no_death_without_an_unanswered_probe(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = silent_peer(rig, 15);
+	rig_pass(rig, 40);
+	rig_give(rig, a, &ihu);
+	rig_pass(rig, 9000);
+	report_silence(rig, a, 9000);
+	assert_int_equal(count_sent(rig, a, TLV_HELLO), 1);
+	rig_pass(rig, 1140);
+	report_silence(rig, a, 10140);
+	assert_int_equal(router_sizes(rig->router).peers, 1);
+	/* It answered; what is unanswered now is something else, and probed anew at once. */
+	rig_give(rig, a, &ihu);
+	rig_pass(rig, 200);
+	report_silence(rig, a, 150);
+	assert_int_equal(count_sent(rig, a, TLV_HELLO), 1);
+	rig_pass(rig, 1250); /* the round trip is 150 ms now */
+	report_silence(rig, a, 1400);
+	assert_int_equal(router_sizes(rig->router).peers, 1);
+	rig_pass(rig, 1);
+	report_silence(rig, a, 1401);
 	assert_int_equal(router_sizes(rig->router).peers, 0);
 	rig_stop(rig);
 }
@@ -239,6 +275,30 @@ static void test_probes_do_not_shorten_the_round_trip(void **state)
 	rig_pass(rig, 100);
 	rig_give(rig, a, &ihu);
 	assert_int_equal(router_link_cost(rig->router, a), 415);
+	rig_stop(rig);
+}
+
+/* The answer to a probe that was sent before is no sample for one that was sent after. */
+static void test_a_late_answer_is_no_sample(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = silent_peer(rig, 15);
+	rig_pass(rig, 600);
+	rig_give(rig, a, &ihu);
+	assert_int_equal(router_link_cost(rig->router, a), 615);
+	/* A round trip of 600 ms, and probes that are answered in order, for ten seconds. */
+	for (uint64_t passed = 0; passed < 10000; passed += 250) {
+		report_silence(rig, a, 200);
+		if (passed >= 500) {
+			rig_pass(rig, 100);
+			rig_give(rig, a, &ihu);
+			rig_pass(rig, 150);
+		} else {
+			rig_pass(rig, 250);
+		}
+		assert_int_equal(router_link_cost(rig->router, a), 615);
+	}
 	rig_stop(rig);
 }
 
@@ -300,7 +360,9 @@ int main(void)
 		cmocka_unit_test(test_death_by_silence),
 		cmocka_unit_test(test_silence_is_probed_then_deadly),
 		cmocka_unit_test(test_silence_is_measured_in_round_trips),
+		cmocka_unit_test(test_no_death_without_an_unanswered_probe),
 		cmocka_unit_test(test_probes_do_not_shorten_the_round_trip),
+		cmocka_unit_test(test_a_late_answer_is_no_sample),
 		cmocka_unit_test(test_quiet_link_is_probed),
 		cmocka_unit_test(test_unsolicited_ihu_keeps_alive),
 		cmocka_unit_test(test_handles_are_not_reused_early),

@@ -115,7 +115,7 @@ static void test_unfeasible_on_selected_same_source(void **state)
 	uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 30);
 	struct origin o = origin_make(1, 0);
 	give_update(rig, a, &o, 5, 3);
-	struct router_route before, after;
+	struct router_route before = {0}, after = {0};
 	assert_true(route_via(rig, &o, a, &before));
 	rig_pass(rig, 1000);
 	give_update(rig, a, &o, 25, 3);
