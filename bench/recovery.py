@@ -23,18 +23,11 @@ sys.path.insert(0, str(ROOT / "tests" / "netns"))
 
 import netlab  # noqa: E402
 from diamond import Diamond  # noqa: E402
-from netlab import wait_for  # noqa: E402
 from node import Node  # noqa: E402
 from traffic import flood_udp  # noqa: E402
 
 # A deployed node takes up to 53 s to notice silence.
 RECOVERY_SECONDS_MAX = 150
-
-
-def settle(diamond):
-  diamond.wait_complete()
-  # A fresh connection changes its cost with its first round trip, and routes with it.
-  time.sleep(1)
 
 
 def interruption(diamond, event):
@@ -47,25 +40,15 @@ def interruption(diamond, event):
     # A flow can go on for some packets that were already under way.
     flow.wait_answer_after(moment + 0.1, RECOVERY_SECONDS_MAX)
     time.sleep(1)
-    return used, flow.longest_gap(moment)
+    return flow.longest_gap(moment)
 
 
 def killed_relay(diamond):
-  used, seconds = interruption(diamond, lambda relay: relay.kill())
-  used.start()
-  settle(diamond)
-  return seconds
+  return interruption(diamond, lambda relay: relay.kill())
 
 
 def silent_relay(diamond):
-  used, seconds = interruption(diamond, diamond.silence)
-  # Both ends have to have noticed before it comes back, or the next run begins with dead connections.
-  wait_for(lambda: len(diamond.last.live_peers()) == 1, "the silence is noticed", RECOVERY_SECONDS_MAX)
-  diamond.unsilence(used)
-  used.kill()
-  used.start()
-  settle(diamond)
-  return seconds
+  return interruption(diamond, diamond.silence)
 
 
 def restarted_end(diamond):
@@ -75,17 +58,7 @@ def restarted_end(diamond):
     time.sleep(random.uniform(0.1, 3))
     moment = time.time()
     diamond.last.spawn()
-    seconds = flow.wait_answer_after(moment, RECOVERY_SECONDS_MAX) - moment
-  wait_for(lambda: answers(diamond.last), "the restarted end answers on its API")
-  settle(diamond)
-  return seconds
-
-
-def answers(node):
-  try:
-    return node.api("admin")
-  except OSError:
-    return None
+    return flow.wait_answer_after(moment, RECOVERY_SECONDS_MAX) - moment
 
 
 def false_alarms(during):
@@ -96,9 +69,7 @@ def false_alarms(during):
       before = diamond.connections()
       during(diamond)
       flow.wait_answer_after(time.time(), RECOVERY_SECONDS_MAX)
-      lost = len(before - diamond.connections())
-    settle(diamond)
-    return lost
+      return len(before - diamond.connections())
   return measure
 
 
@@ -131,21 +102,27 @@ SCENARIOS = [
 ]
 
 
-def measure(kind, program, runs, scenario):
-  name, unit, function, options = scenario
-  values = []
+def run_once(kind, program, function, options):
+  """One run, on nodes of its own: no run feels what an earlier one did."""
   with netlab.Lab() as lab:
     diamond = Diamond(lab, lambda space, peers: Node(lab, space, program, deployed=kind == "deployed", peers=peers),
                       **options)
-    settle(diamond)
-    for number in range(runs):
-      try:
-        values.append(round(function(diamond), 3))
-      except netlab.Failed as error:
-        # What did not recover is no number: say so, and go on with a fresh diamond.
-        print(f"{kind}, {name}, run {number + 1}: {error}", file=sys.stderr, flush=True)
-        break
-      print(f"{kind}, {name}, run {number + 1} of {runs}: {values[-1]} {unit}", file=sys.stderr, flush=True)
+    # A fresh connection changes its cost with its first round trip, and routes with it.
+    time.sleep(1)
+    return round(function(diamond), 3)
+
+
+def measure(kind, program, runs, scenario):
+  name, unit, function, options = scenario
+  values = []
+  for number in range(runs):
+    try:
+      values.append(run_once(kind, program, function, options))
+      result = f"{values[-1]} {unit}"
+    except netlab.Failed as error:
+      # What did not recover is no number: the table says how many did.
+      result = str(error)
+    print(f"{kind}, {name}, run {number + 1} of {runs}: {result}", file=sys.stderr, flush=True)
   return {"bench": "recovery", "row": name, "node": kind, "unit": unit, "runs": len(values), "wanted_runs": runs,
           "median": statistics.median(values) if values else None, "worst": max(values, default=None),
           "values": values, "load": os.getloadavg()[0]}

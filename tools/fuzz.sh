@@ -6,12 +6,18 @@
 # Built in build-fuzz with clang, address + undefined sanitizers and libFuzzer. The committed corpora are seeds and stay
 # as they are; what is found on the way is kept in build-fuzz/corpus/TARGET for the next run. A finding stops its
 # target; then the exit status is 1, and the input and the command that repeats it are printed.
+#
+# tools/fuzz.sh --keep [TARGET...] adds to the committed corpora the fewest kept inputs that reach code these do not.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 folder=build-fuzz
+action=run
 seconds=60
-if [[ ${1:-} =~ ^[0-9]+$ ]]; then
+if [ "${1:-}" = --keep ]; then
+	action=keep
+	shift
+elif [[ ${1:-} =~ ^[0-9]+$ ]]; then
 	seconds=$1
 	shift
 fi
@@ -46,7 +52,7 @@ export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 # brings.
 options() {
 	case $1 in
-	router) echo -max_len=1024 -entropic=0 ;;
+	router) echo -max_len=600 -entropic=0 ;;
 	stream) echo -max_len=4096 -entropic=0 ;;
 	oob) echo -max_len=1600 ;;
 	esac
@@ -77,6 +83,28 @@ run() {
 	return 1
 }
 
+# keep TARGET
+keep() {
+	local target=$1 chosen scratch=$folder/corpus/$1 committed=tests/fuzz/corpus/$1
+	chosen=$(mktemp -d)
+	mkdir -p "$scratch"
+	cp "$committed"/* "$chosen"
+	# Code that is reached counts, not how often.
+	if ! $fixed_layout $folder/tests/fuzz/fuzz_$target -set_cover_merge=1 -use_counters=0 -use_cmp=0 \
+		"$chosen" "$scratch" >$folder/keep_$target.log 2>&1; then
+		cat $folder/keep_$target.log
+		return 1
+	fi
+	# libFuzzer names a file by the hash of its bytes.
+	find "$chosen" -regextype posix-extended -regex '.*/[0-9a-f]{40}' | while read -r file; do
+		name=$(basename "$file")
+		cp "$file" "$committed/${name:0:12}"
+	done
+	rm -r "$chosen"
+	printf '%-10s %4d files %8d bytes\n' "$target" "$(find "$committed" -type f | wc -l)" \
+		"$(cat "$committed"/* | wc -c)"
+}
+
 if [ ! -e $folder/build.ninja ]; then
 	CC=clang meson setup $folder -Dfuzzers=true -Db_sanitize=address,undefined -Db_lundef=false >/dev/null || exit 1
 fi
@@ -86,7 +114,15 @@ if ! nice ninja -C $folder $(printf 'tests/fuzz/fuzz_%s ' "$@") >$folder/build.l
 	exit 1
 fi
 
-failed=0 running=0 jobs=${FUZZ_JOBS:-$(nproc)}
+failed=0
+if [ $action = keep ]; then
+	for target in "$@"; do
+		keep "$target" || failed=1
+	done
+	exit $failed
+fi
+
+running=0 jobs=${FUZZ_JOBS:-$(nproc)}
 echo "$# targets, $seconds s each, $jobs at once"
 printf '%-10s %12s %10s  %s\n' target executions 'new units' findings
 for target in "$@"; do

@@ -158,12 +158,18 @@ static struct entry *entry_find(const struct fib *fib, uint64_t upper)
 const struct fib_route *fib_lookup(const struct fib *fib, const struct ip6 *address)
 {
 	const struct entry *entry = entry_find(fib, ip6_upper64(address));
-	if (entry == NULL)
-		return NULL;
-	for (unsigned i = 0; i < entry->count; i++)
-		if (entry->routes[i].subnet.len == 64 || subnet_contains(&entry->routes[i].subnet, address))
-			return &entry->routes[i];
-	return NULL;
+	const struct fib_route *longest = NULL;
+	for (unsigned i = 0; entry != NULL && i < entry->count; i++) {
+		const struct fib_route *route = &entry->routes[i];
+		if (route->subnet.len != 64 && !subnet_contains(&route->subnet, address))
+			continue;
+		/* What is kept for its secret alone does not hide a shorter prefix with a next hop. */
+		if (route->peer != FIB_NO_PEER)
+			return route;
+		if (longest == NULL)
+			longest = route;
+	}
+	return longest;
 }
 
 static const struct fib_route *route_in(const struct entry *entry, const struct subnet *subnet)

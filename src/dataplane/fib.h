@@ -57,7 +57,7 @@ void fib_reader_rest(struct fib *fib);
 void fib_reader_resume(void);
 void fib_reader_end(struct fib *fib);
 
-/* Longest match for an address, or NULL. Valid until the thread's next quiescent state. */
+/* Longest match with a next hop for an address; else the longest match; or NULL. Valid until the thread rests. */
 const struct fib_route *fib_lookup(const struct fib *fib, const struct ip6 *address);
 
 /* ---- control ----------------------------------------------------------------------------------------------------- */

@@ -12,7 +12,12 @@
 #include "dataplane/lane_internal.h"
 #include "router/router.h"
 
-enum { SECOND_MS = 1000, ORDERS_KEPT_BACK = 2048 };
+enum {
+	SECOND_MS = 1000,
+	/* Of the order ring: closing every link must always be possible, parcels give way to that, control frames to both. */
+	ORDERS_KEPT_FOR_LINKS = LANE_LINKS_MAX + 64,
+	ORDERS_KEPT_BACK = 2 * LANE_LINKS_MAX,
+};
 
 /* ---- lane thread ------------------------------------------------------------------------------------------------- */
 
@@ -101,10 +106,11 @@ static bool read_tun_packet(struct lane *lane)
 		return true;
 	}
 	slot_give(lane->pool, slot);
-	if (len == -EBADFD || len == -ENODEV)
-		tun_gone(lane);
-	else if (len != -EAGAIN)
+	if (len != -EAGAIN)
 		lane_count(lane, LANE_TUN_ERRORS);
+	/* Any other error would be there again at once, for ever. */
+	if (len != -EAGAIN && len != -EIO && len != -EINTR)
+		tun_gone(lane);
 	return false;
 }
 
@@ -380,7 +386,7 @@ void lane_send_control(struct lane *lane, uint32_t peer, const uint8_t *frame, s
 
 static void send_parcel(struct lane *lane, enum lane_order_type type, struct parcel *parcel)
 {
-	struct lane_order *order = ring_room(lane->orders) > ORDERS_KEPT_BACK / 2 ? reserve(lane, type, FIB_NO_PEER) : NULL;
+	struct lane_order *order = ring_room(lane->orders) > ORDERS_KEPT_FOR_LINKS ? reserve(lane, type, FIB_NO_PEER) : NULL;
 	if (order == NULL)
 		parcel_free(parcel);
 	else

@@ -47,7 +47,7 @@ void queue_put_control(struct queue *queue, struct slot *slot)
 	fifo_put(&queue->control, slot);
 }
 
-void queue_drop_oldest(struct queue *queue, struct slot_pool *pool)
+static void drop_oldest(struct queue *queue, struct slot_pool *pool)
 {
 	slot_give(pool, fifo_take(&queue->data));
 	queue->dropped++;
@@ -59,7 +59,7 @@ void queue_put_data(struct queue *queue, struct slot *slot, size_t packets_max, 
 	if (packets_max > QUEUE_DATA_PACKETS_MAX)
 		packets_max = QUEUE_DATA_PACKETS_MAX;
 	while (data->count > 0 && (data->count >= packets_max || data->bytes + slot->len > QUEUE_DATA_BYTES_MAX)) {
-		queue_drop_oldest(queue, pool);
+		drop_oldest(queue, pool);
 	}
 	fifo_put(data, slot);
 }

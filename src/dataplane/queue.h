@@ -43,9 +43,6 @@ void queue_put_control(struct queue *queue, struct slot *slot);
  * at most QUEUE_DATA_BYTES_MAX. The new one always stays. */
 void queue_put_data(struct queue *queue, struct slot *slot, size_t packets_max, struct slot_pool *pool);
 
-/* Drops the oldest data packet. There must be one. */
-void queue_drop_oldest(struct queue *queue, struct slot_pool *pool);
-
 /* The next slot to send, or NULL; `ret_control` tells its class. */
 struct slot *queue_take(struct queue *queue, bool *ret_control);
 

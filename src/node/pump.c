@@ -40,11 +40,10 @@ static void give_up_waiting(struct node *node, struct parcel *first)
 static bool provide_key(struct node *node, const struct ip6 *address, bool with_next_hop)
 {
 	struct public_key key;
-	const struct fib_route *route = fib_lookup(node->fib, address);
-	struct subnet subnet = route != NULL ? route->subnet : subnet64_of(address);
-	if (router_public_key(node->router, address, &key) && keyring_provide(node->keyring, &subnet, &key) != 0)
+	struct subnet subnet;
+	if (router_public_key(node->router, address, &subnet, &key) && keyring_provide(node->keyring, &subnet, &key) != 0)
 		return false;
-	route = fib_lookup(node->fib, address);
+	const struct fib_route *route = fib_lookup(node->fib, address);
 	return route != NULL && route->secret != NULL && (!with_next_hop || route->peer != FIB_NO_PEER);
 }
 

@@ -9,13 +9,16 @@ uint32_t router_next_hop(const struct router *router, const struct ip6 *destinat
 	return selected != 0 ? router->neighbours[entry_at(router, selected)->neighbour]->handle : ROUTER_NO_PEER;
 }
 
-bool router_public_key(const struct router *router, const struct ip6 *address, struct public_key *ret)
+bool router_public_key(const struct router *router, const struct ip6 *address, struct subnet *ret_subnet,
+		       struct public_key *ret)
 {
 	uint32_t handle = destination_match(router, address);
 	if (handle == 0)
 		return false;
 	const struct entry *first = entry_at(router, destination_at(router, handle)->first);
 	*ret = router_id_key(&originator_at(router, first->originator)->id);
+	if (ret_subnet != NULL)
+		*ret_subnet = destination_subnet(router, handle);
 	return true;
 }
 

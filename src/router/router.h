@@ -150,8 +150,10 @@ bool router_next_tlv(struct router *router, uint32_t peer, uint64_t now_ms, stru
 /* Next hop of the selected route by longest prefix match, or ROUTER_NO_PEER. */
 uint32_t router_next_hop(const struct router *router, const struct ip6 *destination);
 
-/* Public key of the originator of the longest matching prefix. Returns false when unknown. */
-bool router_public_key(const struct router *router, const struct ip6 *address, struct public_key *ret);
+/* Public key of the originator of the longest matching prefix, and that prefix (`ret_subnet` may be NULL). Returns false when
+ * unknown. */
+bool router_public_key(const struct router *router, const struct ip6 *address, struct subnet *ret_subnet,
+		       struct public_key *ret);
 
 /* When the search for an address ends, or 0 when there is none. */
 uint64_t router_query_deadline(const struct router *router, const struct ip6 *address);

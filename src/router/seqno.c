@@ -365,8 +365,10 @@ void seqno_request_handle(struct router *router, struct neighbour *from, const s
 		return;
 	}
 	struct seqno_request *record = find_or_make(router, destination, originator, request->seqno, from);
+	/* Nobody's request travels farther than one that was made here. */
+	uint8_t hop_count = request->hop_count < SEQNO_REQUEST_HOPS ? request->hop_count : SEQNO_REQUEST_HOPS;
 	if (record != NULL)
-		pass_on(router, from, record, (uint8_t)(request->hop_count - 1));
+		pass_on(router, from, record, (uint8_t)(hop_count - 1));
 	originator_forget(router, originator);
 }
 

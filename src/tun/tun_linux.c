@@ -52,6 +52,11 @@ static void explain_open(struct problems *problems, const char *name, int error)
 
 struct tun *tun_open(const char *name, struct problems *problems)
 {
+	if (strlen(name) > TUN_NAME_MAX) {
+		problems_add(problems, "Interface names have at most %d characters, \"%s\" has more. Shorten --tun-name.",
+			     TUN_NAME_MAX, name);
+		return NULL;
+	}
 	struct tun *tun = calloc(1, sizeof(*tun));
 	if (tun == NULL) {
 		problems_add(problems, "Cannot create the interface \"%s\": out of memory.", name);

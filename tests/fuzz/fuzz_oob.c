@@ -60,7 +60,7 @@ static void check_error(const uint8_t *out, size_t len, const struct icmp6_error
 
 static void report_about(const uint8_t *packet, size_t len, const struct ip6 *addr)
 {
-	static const uint8_t types[] = {ICMP6_UNREACHABLE, ICMP6_TOO_BIG, ICMP6_TIME_EXCEEDED};
+	static const uint8_t types[] = {ICMP6_UNREACHABLE, ICMP6_TOO_BIG, ICMP6_TIME_EXCEEDED, ICMP6_PARAMETER_PROBLEM};
 	uint8_t out[ICMP6_ERROR_SIZE_MAX];
 	(void)ip6_packet_complete(packet, len);
 	for (size_t i = 0; i < sizeof(types); i++) {
@@ -68,6 +68,8 @@ static void report_about(const uint8_t *packet, size_t len, const struct ip6 *ad
 		if (!icmp6_may_report(packet, len, &error))
 			continue;
 		assert(len >= IP6_HEADER_SIZE && packet[8] != 0xff);
+		assert(packet[24] != 0xff || error.type == ICMP6_TOO_BIG);
+		assert(packet[6] != NEXT_HEADER_ICMP6 || (len > IP6_HEADER_SIZE && packet[IP6_HEADER_SIZE] >= 128));
 		size_t written = icmp6_write_error(out, addr, addr, HOP_LIMIT, &error, packet, len);
 		check_error(out, written, &error, packet, len);
 	}

@@ -6,6 +6,8 @@
  *   bytes ─▶ frame_decode ─▶ tlv_next ─▶ router ─▶ TLVs ─▶ frames: sendable? decode again
  *                                           └────▶ events ─▶ table of routes: the router's?
  *
+ * Tables become full and take more again, as they do without memory.
+ *
  * The invariants are checked as the play goes on, and memory stays within what the script can account for.
  */
 #include <assert.h>
@@ -14,7 +16,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "router/router.h"
+#include "router/internal.h"
 #include "router_script.h"
 #include "sendable.h"
 #include "wire/frame.h"
@@ -22,6 +24,7 @@
 enum {
 	PEERS = 8,
 	NODES = 16,
+	TABLES = 8,
 	STEPS_MAX = 2000,
 	STEPS_CHECKED = 64, /* each of the first is; a check walks all tables, so later only each */
 	CHECK_EVERY = 16,
@@ -50,6 +53,8 @@ struct play {
 	size_t script_len;
 	size_t route_count;
 	struct route routes[ROUTES_MAX];
+	struct pool *tables[TABLES];
+	uint32_t table_max[TABLES];
 	struct place places[PEERS];
 };
 
@@ -297,7 +302,7 @@ static void step_need(struct reader *script)
 		assert(router_query_deadline(play.router, &address) > play.now);
 	struct public_key key;
 	if (answer == ROUTE_READY && need == NEED_KEY)
-		assert(router_public_key(play.router, &address, &key));
+		assert(router_public_key(play.router, &address, NULL, &key));
 	else if (answer == ROUTE_READY)
 		assert(router_next_hop(play.router, &address) != ROUTER_NO_PEER);
 }
@@ -306,6 +311,13 @@ static void step_refresh(struct reader *script)
 {
 	struct ip6 address = node_address(read_u8(script));
 	router_refresh_route(play.router, &address, play.now);
+}
+
+static void step_full(struct reader *script)
+{
+	unsigned i = read_u8(script) % TABLES;
+	struct pool *table = play.tables[i];
+	table->max = table->max == play.table_max[i] ? table->count : play.table_max[i];
 }
 
 /* ---- what comes out ---------------------------------------------------------------------------------------------- */
@@ -443,6 +455,7 @@ static void (*const actions[SCRIPT_ACTIONS])(struct reader *) = {
 	[SCRIPT_SHORT_TLV] = step_short_tlv,
 	[SCRIPT_DATA] = step_data,
 	[SCRIPT_ROUND] = step_round,
+	[SCRIPT_FULL] = step_full,
 };
 
 static void check(void)
@@ -457,19 +470,31 @@ static void check(void)
 	assert(sizes.bytes <= MEMORY_BASE + MEMORY_PER_BYTE * play.script_len);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+static void begin(size_t script_len)
 {
 	struct ip6 own = node_address(0);
 	struct router_config config = {.id = node_router_id(0, 1), .own = subnet64_of(&own), .seed = 3};
 	play.now = 1000;
-	play.script_len = len;
+	play.script_len = script_len;
 	play.route_count = 0;
-	play.router = router_new(&config, play.now);
+	struct router *router = play.router = router_new(&config, play.now);
 	for (unsigned i = 0; i < PEERS; i++) {
 		play.places[i].peer = ROUTER_NO_PEER;
 		play.places[i].alive = false;
 		play.places[i].stream_len = 0;
 	}
+	struct pool *const tables[TABLES] = {&router->destinations, &router->tails,         &router->entries,
+					     &router->originators,  &router->sources,       &router->queries,
+					     &router->notes,        &router->seqno_requests};
+	for (unsigned i = 0; i < TABLES; i++) {
+		play.tables[i] = tables[i];
+		play.table_max[i] = tables[i]->max;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	begin(len);
 	struct reader script = reader_init(bytes, len);
 	for (unsigned step = 0; step < STEPS_MAX && reader_left(&script) > 0; step++) {
 		actions[read_u8(&script) % SCRIPT_ACTIONS](&script);

@@ -26,6 +26,7 @@ enum script_action {
 	SCRIPT_SHORT_TLV,     /* peer u8, kind u8, node u8: a Hello, IHU, wildcard or route request arrives */
 	SCRIPT_DATA,          /* node u8, node u8: a packet from one node to another arrives */
 	SCRIPT_ROUND,         /* all events and all TLVs are taken, Hellos are answered */
+	SCRIPT_FULL,          /* table u8: a table takes no more, or takes more again */
 	SCRIPT_ACTIONS,
 };
 
@@ -37,6 +38,7 @@ static inline size_t script_step_len(const uint8_t *at, size_t left)
 		[SCRIPT_UPDATE] = 6,     [SCRIPT_TAKE_TLVS] = 2,     [SCRIPT_TAKE_EVENTS] = 1,   [SCRIPT_NEED] = 2,
 		[SCRIPT_REFRESH] = 1,    [SCRIPT_SEQNO_REQUEST] = 5, [SCRIPT_STREAM] = 2,        [SCRIPT_SILENCE] = 2,
 		[SCRIPT_PEERS_DIE] = 1,  [SCRIPT_SHORT_TLV] = 3,     [SCRIPT_DATA] = 2,          [SCRIPT_ROUND] = 0,
+		[SCRIPT_FULL] = 1,
 	};
 	uint8_t action = at[0] % SCRIPT_ACTIONS;
 	size_t len = 1u + arguments[action];

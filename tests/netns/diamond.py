@@ -91,7 +91,8 @@ class Diamond:
     self.relays = [make(self.spaces[name], peers=peers) for name, peers in zip(("left", "right"), peers_of_relays)]
     self.first = make(self.spaces["first"], peers=[link.address[1] for link in self.near])
     self.last = make(self.spaces["last"], peers=[] if last_is_dialled else [link.address[0] for link in self.far])
-    for node in *self.relays, self.first, self.last:
+    # Who is dialled is there first: an attempt in vain is repeated only after seconds.
+    for node in [self.last] * last_is_dialled + self.relays + [self.first] + [self.last] * (not last_is_dialled):
       node.start()
     self.wait_complete()
 

@@ -7,6 +7,7 @@ import time
 
 HELLO, IHU, UPDATE, ROUTE_REQUEST, SEQNO_REQUEST = 4, 5, 8, 9, 10
 IPV4, IPV6 = 1, 2
+SEND_SECONDS_MAX = 20
 
 
 def control(payload, kind, version=1, magic=0x2A, babel_version=3):
@@ -57,6 +58,7 @@ class Peer:
 
   def send(self, content):
     """Sends, and returns whether all of it went; a node that has hung up or reads no more is no error here."""
+    self.socket.settimeout(SEND_SECONDS_MAX)
     try:
       self.socket.sendall(content)
       return True

@@ -117,6 +117,12 @@ static void longest_match(void **state)
 	fib_clear_route(fib, &short_one);
 	assert_null(fib_lookup(fib, &in64));
 	assert_int_equal(fib_lookup(fib, &in65)->peer, 65);
+	/* Known for its secret alone, the /72 leaves the way to the /65. */
+	struct shared_secret secret = secret_of(9);
+	struct subnet longer = prefix(1, 0x80, 72);
+	assert_int_equal(fib_set_secret(fib, &longer, &secret), 0);
+	fib_clear_route(fib, &longer);
+	assert_int_equal(fib_lookup(fib, &in72)->peer, 65);
 	fib_free(fib);
 }
 
@@ -180,12 +186,17 @@ static struct twin_row *twin_find(struct twin *twin, const struct subnet *subnet
 
 static const struct twin_row *twin_lookup(const struct twin *twin, const struct ip6 *address)
 {
-	const struct twin_row *best = NULL;
-	for (size_t i = 0; i < twin->count; i++)
-		if (bits_equal(&twin->rows[i].subnet.addr, address, twin->rows[i].subnet.len) &&
-		    (best == NULL || twin->rows[i].subnet.len > best->subnet.len))
-			best = &twin->rows[i];
-	return best;
+	const struct twin_row *best = NULL, *best_with_peer = NULL;
+	for (size_t i = 0; i < twin->count; i++) {
+		const struct twin_row *row = &twin->rows[i];
+		if (!bits_equal(&row->subnet.addr, address, row->subnet.len))
+			continue;
+		if (best == NULL || row->subnet.len > best->subnet.len)
+			best = row;
+		if (row->peer != FIB_NO_PEER && (best_with_peer == NULL || row->subnet.len > best_with_peer->subnet.len))
+			best_with_peer = row;
+	}
+	return best_with_peer != NULL ? best_with_peer : best;
 }
 
 static size_t twin_in_64(const struct twin *twin, const struct ip6 *address)

@@ -68,7 +68,7 @@ static void room_for_orders(void **state)
 		lane_send_control(f.lane, PEER_1, hello, sizeof(hello));
 		frames++;
 	}
-	assert_true(frames > LANE_ORDERS_MAX / 2 && frames < LANE_ORDERS_MAX);
+	assert_true(frames >= LANE_ORDERS_MAX / 2 - 1 && frames < LANE_ORDERS_MAX);
 	/* Parcels may go on for a while, then they are dropped. */
 	struct ip6 a = address_of(NODE_A), b = address_of(NODE_B);
 	for (unsigned i = 0; i < LANE_ORDERS_MAX; i++, parcels++)
@@ -78,7 +78,7 @@ static void room_for_orders(void **state)
 	unsigned closings = 0;
 	while (lane_close_link(f.lane, PEER_3) == 0)
 		closings++;
-	assert_true(closings >= 1000);
+	assert_true(closings >= LANE_LINKS_MAX);
 	int refused;
 	link = fd_link_new(&refused, "test");
 	assert_int_equal(lane_add_link(f.lane, PEER_3, link), -EAGAIN);

@@ -39,7 +39,7 @@ static void test_ipv4_route_request(void **state)
 	struct ip6 mapped = {{[10] = 0xff, 0xff, 10, 0, 0, 1}};
 	struct public_key key;
 	assert_int_equal(router_next_hop(rig->router, &mapped), ROUTER_NO_PEER);
-	assert_false(router_public_key(rig->router, &mapped, &key));
+	assert_false(router_public_key(rig->router, &mapped, NULL, &key));
 	assert_int_equal(router_query_deadline(rig->router, &mapped), 0);
 	rig_stop(rig);
 }

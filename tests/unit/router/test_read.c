@@ -57,15 +57,19 @@ static void test_longest_prefix_with_entries_counts(void **state)
 	struct tlv longer = make_update(&x, 7, 0);
 	longer.update.prefix.subnet = subnet_canonical((struct subnet){.addr = x.address, .len = 96});
 	struct public_key key;
-	assert_false(router_public_key(rig->router, &x.address, &key));
+	assert_false(router_public_key(rig->router, &x.address, NULL, &key));
 	give_update(rig, a, &x, 7, 0);
 	rig_give(rig, b, &longer);
 	struct ip6 neighbour_of_x = x.address;
 	neighbour_of_x.bytes[8] ^= 0x80;
 	assert_int_equal(router_next_hop(rig->router, &x.address), b);
 	assert_int_equal(router_next_hop(rig->router, &neighbour_of_x), a);
-	assert_true(router_public_key(rig->router, &neighbour_of_x, &key));
+	struct subnet subnet;
+	assert_true(router_public_key(rig->router, &neighbour_of_x, &subnet, &key));
 	assert_memory_equal(key.bytes, x.key.bytes, KEY_SIZE);
+	assert_int_equal(subnet.len, 64);
+	assert_true(router_public_key(rig->router, &x.address, &subnet, &key));
+	assert_int_equal(subnet.len, 96);
 	rig_stop(rig);
 }
 

@@ -93,6 +93,8 @@ static void test_hop_counts(void **state)
 	expect_seqno_request(rig, a, &o, 4, 1);
 	assert_int_equal(rig->sent_count, 1);
 	assert_int_equal(router_counters(rig->router)->seqno_forward_feasible, 1);
+	give_seqno_request(rig, b, &o, 5, 255);
+	expect_seqno_request(rig, a, &o, 5, 63);
 	rig_stop(rig);
 }
 

@@ -90,7 +90,7 @@ static void test_retraction(void **state)
 	/* It keeps its own router id and so its key. */
 	assert_true(router_id_equal(&route.router_id, &o.rid));
 	struct public_key key;
-	assert_true(router_public_key(rig->router, &o.address, &key));
+	assert_true(router_public_key(rig->router, &o.address, NULL, &key));
 	assert_memory_equal(key.bytes, o.key.bytes, KEY_SIZE);
 	/* Again: ignored, the hold is not extended. */
 	uint64_t held_until = route.expires_ms;
