@@ -7,7 +7,7 @@ ARGS ?=
 # An interface needs privileges that an ordinary user does not have.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: all build run demo test fuzz coverage bench install deps clean help
+.PHONY: all build run demo test fuzz coverage bench soak install deps clean help
 
 all: build
 
@@ -52,6 +52,12 @@ bench:
 	@$(MAKE) --no-print-directory build
 	@$(SUDO) env MYCELIUM_REFERENCE="$(MYCELIUM_REFERENCE)" bench/throughput.py $(ARGS)
 
+# Many real nodes with churn, cuts and floods, for an hour: make soak ARGS="--minutes 10 --nodes 12"
+soak:
+	@tools/deps.sh build lab
+	@$(MAKE) --no-print-directory build
+	@$(SUDO) tests/netns/soak.py --program $(BUILD)/mycelium $(ARGS)
+
 install: build
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
 	meson install -C $(BUILD) $(if $(DESTDIR),--destdir "$(abspath $(DESTDIR))")
@@ -70,6 +76,7 @@ help:
 	@echo "make fuzz       fuzz all parsers for a minute each (ARGS=1800: half an hour each)"
 	@echo "make coverage   lines of the protocol code that tests run"
 	@echo "make bench      throughput, CPU, memory"
+	@echo "make soak       many nodes with churn and floods, for an hour"
 	@echo "make install    to PREFIX ($(PREFIX)), under DESTDIR"
 	@echo "make deps       install all packages that building and testing need"
 	@echo "make clean      remove build directories"

@@ -104,15 +104,18 @@ static void notice_late(struct world *world, void *subject, uint64_t epoch)
 void link_end_notice(struct link_end *end)
 {
 	struct node *node = end->node;
-	uint32_t peer = end->peer;
-	if (peer == ROUTER_NO_PEER)
+	if (!link_end_is_open(end))
 		return;
 	if (node_is_paused(node)) {
 		world_at(node->world, node->paused_until_ms, notice_late, end, end->link->epoch);
 		return;
 	}
-	link_end_forget(end);
 	node_advance(node);
+	/* The deadlines just passed may have ended this connection. */
+	uint32_t peer = end->peer;
+	if (peer == ROUTER_NO_PEER)
+		return;
+	link_end_forget(end);
 	node->ops->peers_died(node->speaker, &peer, 1, node_now_ms(node));
 	node_settle(node);
 }

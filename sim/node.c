@@ -75,6 +75,8 @@ static void neighbour_notice(struct node *neighbour, const struct node *ended)
 {
 	uint32_t died[64];
 	size_t count = 0;
+	if (!node_is_paused(neighbour))
+		node_advance(neighbour);
 	for (size_t i = 0; i < neighbour->link_count && count < 64; i++) {
 		struct link *link = neighbour->links[i];
 		struct link_end *end = &link->ends[link->ends[0].node == neighbour ? 0 : 1];
@@ -90,7 +92,6 @@ static void neighbour_notice(struct node *neighbour, const struct node *ended)
 	}
 	if (count == 0)
 		return;
-	node_advance(neighbour);
 	neighbour->ops->peers_died(neighbour->speaker, died, count, node_now_ms(neighbour));
 	node_settle(neighbour);
 }
@@ -215,7 +216,7 @@ static struct fib_entry *fib_touch(struct node *node, const struct node *destina
 static void handle_route_set(struct node *node, const struct router_event *event)
 {
 	struct node *destination = world_find_node(node->world, &event->subnet.addr);
-	if (destination == NULL && node->world->has_strangers)
+	if (node->world->has_strangers && (destination == NULL || event->subnet.len != 64))
 		return;
 	if (destination == NULL || event->subnet.len != 64) {
 		world_break(node->world, node, "a route to a subnet that nobody has");
@@ -246,7 +247,7 @@ static void handle_event(struct node *node, const struct router_event *event)
 		break;
 	case ROUTER_ROUTE_GONE:
 		destination = world_find_node(node->world, &event->subnet.addr);
-		if (destination != NULL)
+		if (destination != NULL && event->subnet.len == 64)
 			fib_touch(node, destination)->present = false;
 		break;
 	case ROUTER_QUERY_EXPIRED:

@@ -13,6 +13,7 @@
 #include "base/ip6.h"
 #include "crypto/keys.h"
 #include "router/router.h"
+#include "sim/hostile.h"
 #include "sim/speaker.h"
 #include "sim/waiting.h"
 #include "sim/world.h"
@@ -37,6 +38,8 @@ struct node {
 	void *speaker;         /* NULL while the node is off */
 	struct router *router; /* the speaker of one of our nodes, else NULL */
 	bool retired;          /* off for good: its place was taken by another identity */
+	enum attack attack;    /* of a hostile node */
+	unsigned attack_rate;  /* TLVs per second and peer */
 	bool lied_about;       /* a hostile node claims its subnet: no promise about routes to it */
 	uint64_t clock_ahead_ms;
 	uint64_t paused_until_ms;

@@ -10,11 +10,14 @@
 #include "sim/link.h"
 #include "sim/memory.h"
 #include "sim/node.h"
+#include "sim/plan.h"
 
 enum {
 	FLOW_INTERVAL_MS = 500,
-	REPAIR_MAX_MS = 65000, /* a silent cut is noticed and repaired within this */
-	REACH_WITHIN_MS = 16000,
+	REPAIR_MAX_MS = 65000,
+	REACH_DESTINATIONS = 12, /* of each node in a world of more than SMALL_WORLD nodes: searches have a budget */
+	SMALL_WORLD = 64,
+	SEARCH_RADIUS = ROUTE_REQUEST_GENERATION_MAX + 1,
 };
 
 static struct node *random_node(struct world *world)
@@ -43,21 +46,31 @@ static void start_flows(struct world *world, size_t count)
 	}
 }
 
-static void stop_flows(struct world *world)
+/* Nobody is promised a way through hostile nodes, to somebody they lie about, or farther than a search goes. */
+static bool may_reach(const struct node *from, const struct node *to, size_t distance)
 {
-	for (size_t i = 0; i < world->traffic.flow_count; i++)
-		flow_stop(world->traffic.flows[i]);
+	return from != to && node_is_on(from) && node_is_on(to) && from->ops->is_honest && !to->lied_about &&
+	       distance <= SEARCH_RADIUS;
+}
+
+/* Sends from each node to all others, in a large world to some. */
+static void send_to_all(struct world *world)
+{
+	size_t step = world->node_count > SMALL_WORLD ? world->node_count / REACH_DESTINATIONS : 1;
+	for (size_t from = 0; from < world->node_count; from++) {
+		size_t *distance = topology_honest_distances(world, world->nodes[from]);
+		for (size_t to = from % step; to < world->node_count && !world->is_broken; to += step) {
+			if (may_reach(world->nodes[from], world->nodes[to], distance[to]))
+				packet_send(world->nodes[from], &world->nodes[to]->address, NO_FLOW);
+		}
+		free(distance);
+	}
 }
 
 void scenario_reach_all(struct world *world, uint64_t within_ms)
 {
 	size_t first = world->traffic.packet_count;
-	for (size_t i = 0; i < world->node_count; i++) {
-		for (size_t k = 0; k < world->node_count && !world->is_broken; k++) {
-			if (i != k)
-				packet_send(world->nodes[i], &world->nodes[k]->address, NO_FLOW);
-		}
-	}
+	send_to_all(world);
 	world_run_for(world, within_ms);
 	for (size_t i = first; i < world->traffic.packet_count; i++) {
 		const struct packet *packet = &world->traffic.packets[i];
@@ -70,98 +83,29 @@ void scenario_reach_all(struct world *world, uint64_t within_ms)
 	}
 }
 
-/* ---- random ---------------------------------------------------------------------------------------------------------
- */
-
-/* A node starts, and its links to nodes that are on come up one after the other. */
-static void bring_up(struct world *world, struct node *node)
-{
-	if (!node_is_on(node))
-		node_start(node);
-	for (size_t i = 0; i < world->link_count; i++) {
-		struct link *link = world->links[i];
-		if (link->ends[0].node == node || link->ends[1].node == node)
-			link_up(link);
-	}
-}
-
-static void restart(struct world *world, struct node *node)
-{
-	if (node_is_on(node))
-		node_stop(node);
-	if (world_random(world, 0, 1) == 0)
-		bring_up(world, node);
-}
-
-/* One thing that happens to a network. */
-static void random_happening(struct world *world)
-{
-	struct link *link = random_link(world);
-	uint64_t dice = world_random(world, 0, 99);
-	if (dice < 25)
-		link_cut(link);
-	else if (dice < 35)
-		link_cut_silently(link);
-	else if (dice < 40)
-		link_mute(link, (unsigned)world_random(world, 0, 1));
-	else if (dice < 75)
-		link_heal(link);
-	else if (dice < 85)
-		link->delay_ms = (uint32_t)world_random(world, 1, LINK_DELAY_MAX_MS);
-	else if (dice < 90)
-		restart(world, random_node(world));
-	else
-		bring_up(world, random_node(world));
-}
-
-/* Pauses are mostly short, so that a change meets the network while it deals with the one before. */
-static uint64_t random_pause_ms(struct world *world)
-{
-	switch (world_random(world, 0, 3)) {
-	case 0:
-		return world_random(world, 0, 100);
-	case 1:
-		return world_random(world, 0, 2000);
-	default:
-		return world_random(world, 0, 12000);
-	}
-}
-
-static void make_whole(struct world *world)
-{
-	for (size_t i = 0; i < world->node_count; i++)
-		bring_up(world, world->nodes[i]);
-	for (size_t i = 0; i < world->link_count; i++)
-		link_heal(world->links[i]);
-}
-
 void scenario_run_random(struct world *world, const struct scenario_options *options)
 {
-	build(world, options);
-	for (size_t i = 0; i < world->node_count && !world->is_broken; i++) {
-		bring_up(world, world->nodes[i]);
-		world_run_for(world, world_random(world, 0, 300));
-	}
-	start_flows(world, options->nodes / 2);
-	uint64_t end_ms = world->now_ms + options->span_ms;
-	while (world->now_ms < end_ms && !world->is_broken) {
-		random_happening(world);
-		world_run_for(world, random_pause_ms(world));
-	}
-	stop_flows(world);
-	if (!world->is_broken)
-		make_whole(world);
-	world_run_for(world, REPAIR_MAX_MS);
-	if (!world->is_broken)
-		scenario_reach_all(world, REACH_WITHIN_MS);
-	if (!world->is_broken)
-		invariants_check_all(world);
-	if (!traffic_adds_up(world))
-		world_break(world, NULL, "the packets do not add up");
+	struct plan plan = scenario_plan(world->seed, options);
+	plan_run(&plan, world);
+	plan_release(&plan);
 }
 
-/* ---- the others
- * ------------------------------------------------------------------------------------------------------- */
+struct plan scenario_plan(uint64_t seed, const struct scenario_options *options)
+{
+	struct plan plan = {
+		.seed = seed,
+		.topology = options->topology,
+		.nodes = options->nodes,
+		.degree = options->degree,
+		.credit_bytes = options->credit_bytes,
+		.deployed_every = options->deployed_every,
+		.end_ms = options->span_ms,
+	};
+	plan_fill_randomly(&plan);
+	return plan;
+}
+
+/* ---- the others --------------------------------------------------------------------------------------------------- */
 
 static void run_idle(struct world *world, const struct scenario_options *options)
 {

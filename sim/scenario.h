@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "sim/plan.h"
 #include "sim/topology.h"
 #include "sim/world.h"
 
@@ -13,7 +14,8 @@ struct scenario_options {
 	size_t nodes;
 	double degree;
 	uint64_t span_ms;
-	size_t credit_bytes; /* for every fourth link; 0: no link is slow */
+	size_t credit_bytes;   /* for every fourth link; 0: no link is slow */
+	size_t deployed_every; /* each so manieth node behaves like deployed ones; 0: none does */
 };
 
 struct scenario {
@@ -28,11 +30,14 @@ extern const struct scenario scenarios[];
 /* The scenario of a name, or NULL. */
 const struct scenario *scenario_find(const char *name);
 
-/* Joins, noticed and silent cuts, half-open peers, heals, restarts and changes of delay at random moments, with
- * traffic. The network is whole again at the end. */
+/* A random history (plan_fill_randomly), and how it went. */
 void scenario_run_random(struct world *world, const struct scenario_options *options);
 
-/* Every node sends to every other: notes in the world what cannot be reached within `within_ms`. */
+/* The plan of such a history. Release with plan_release(). */
+struct plan scenario_plan(uint64_t seed, const struct scenario_options *options);
+
+/* Every node sends to every other that honest nodes connect it with, not farther than a search goes (to some in a large
+ * world): notes in the world what cannot be reached within `within_ms`. */
 void scenario_reach_all(struct world *world, uint64_t within_ms);
 
 #endif

@@ -11,6 +11,7 @@
 static const char *const topology_names[TOPOLOGY_COUNT] = {
 	[TOPOLOGY_LINE] = "line", [TOPOLOGY_RING] = "ring",     [TOPOLOGY_GRID] = "grid",
 	[TOPOLOGY_STAR] = "star", [TOPOLOGY_RANDOM] = "random",
+	[TOPOLOGY_BRIDGE] = "bridge",
 };
 
 const char *topology_name(enum topology topology)
@@ -39,9 +40,10 @@ static void add_link(struct world *world, size_t a, size_t b)
 
 static bool are_linked(const struct world *world, size_t a, size_t b)
 {
-	for (size_t i = 0; i < world->link_count; i++) {
-		size_t x = world->links[i]->ends[0].node->index, y = world->links[i]->ends[1].node->index;
-		if ((x == a && y == b) || (x == b && y == a))
+	const struct node *node = world->nodes[a];
+	for (size_t i = 0; i < node->link_count; i++) {
+		const struct link_end *ends = node->links[i]->ends;
+		if (ends[0].node->index == b || ends[1].node->index == b)
 			return true;
 	}
 	return false;
@@ -80,7 +82,13 @@ void topology_add(struct world *world, enum topology topology, size_t nodes, dou
 	size_t first = world->node_count;
 	for (size_t i = 0; i < nodes; i++)
 		world_add_node(world);
-	if (topology == TOPOLOGY_RANDOM) {
+	if (topology == TOPOLOGY_BRIDGE && nodes >= 4) {
+		add_random_links(world, first, nodes / 2, degree);
+		add_random_links(world, first + nodes / 2, nodes - nodes / 2, degree);
+		add_link(world, first, first + nodes / 2);
+		return;
+	}
+	if (topology == TOPOLOGY_RANDOM || topology == TOPOLOGY_BRIDGE) {
 		add_random_links(world, first, nodes, degree);
 		return;
 	}
@@ -102,6 +110,30 @@ void topology_start(struct world *world)
 	}
 	for (size_t i = 0; i < world->link_count; i++)
 		link_up(world->links[i]);
+}
+
+size_t *topology_honest_distances(const struct world *world, const struct node *start)
+{
+	size_t *distance = memory_new(world->node_count, sizeof(*distance));
+	size_t *queue = memory_new(world->node_count, sizeof(*queue));
+	size_t first = 0, count = 1;
+	for (size_t i = 0; i < world->node_count; i++)
+		distance[i] = SIZE_MAX;
+	distance[start->index] = 0;
+	queue[0] = start->index;
+	while (first < count) {
+		const struct node *node = world->nodes[queue[first++]];
+		for (size_t i = 0; i < node->link_count; i++) {
+			const struct link *link = node->links[i];
+			const struct node *far = link->ends[link->ends[0].node == node ? 1 : 0].node;
+			if (distance[far->index] != SIZE_MAX || !far->ops->is_honest || !link_works(link))
+				continue;
+			distance[far->index] = distance[node->index] + 1;
+			queue[count++] = far->index;
+		}
+	}
+	free(queue);
+	return distance;
 }
 
 /* Distances in links from one node, SIZE_MAX where there is no way. With `working_only` links that are down do not

@@ -32,10 +32,12 @@ void watch_peer_gone(struct node *node)
 	node->own_announced = false;
 }
 
-static bool prefix_is_announceable(const struct tlv_prefix *prefix)
+/* What hostile nodes announce of longer prefixes is passed on. */
+static bool prefix_is_announceable(const struct link_end *end, const struct tlv_prefix *prefix)
 {
 	struct subnet canonical = subnet_canonical(prefix->subnet);
-	return prefix->encoding == AE_IPV6 && prefix->subnet.len == 64 && ip6_in_overlay(&prefix->subnet.addr) &&
+	bool long_enough = prefix->subnet.len == 64 || (end->link->world->has_strangers && prefix->subnet.len > 64);
+	return prefix->encoding == AE_IPV6 && long_enough && ip6_in_overlay(&prefix->subnet.addr) &&
 	       ip6_equal(&canonical.addr, &prefix->subnet.addr);
 }
 
@@ -63,7 +65,7 @@ static const char *watch_own_update(struct link_end *end, const struct tlv_updat
 
 static const char *watch_update(struct link_end *end, const struct tlv_update *update)
 {
-	if (!prefix_is_announceable(&update->prefix))
+	if (!prefix_is_announceable(end, &update->prefix))
 		return "an Update for a prefix that is not a canonical /64 of the overlay";
 	if (update->interval_cs != UPDATE_INTERVAL_CS)
 		return "an Update with an interval other than 300 s";
@@ -82,7 +84,7 @@ static const char *watch_seqno_request(struct link_end *end, const struct tlv_se
 {
 	struct watch *watch = &end->watch;
 	uint64_t now_ms = node_now_ms(end->node);
-	if (!prefix_is_announceable(&request->prefix))
+	if (!prefix_is_announceable(end, &request->prefix))
 		return "a seqno request for a prefix that is not a canonical /64 of the overlay";
 	if (request->hop_count == 0 || request->hop_count > HOPS_MAX)
 		return "a seqno request with a hop count outside 1..64";
@@ -109,9 +111,9 @@ static const char *watch_seqno_request(struct link_end *end, const struct tlv_se
 	return NULL;
 }
 
-static const char *watch_route_request(const struct tlv_route_request *request)
+static const char *watch_route_request(const struct link_end *end, const struct tlv_route_request *request)
 {
-	if (!prefix_is_announceable(&request->prefix))
+	if (!prefix_is_announceable(end, &request->prefix))
 		return "a route request for a prefix that is not a canonical /64 of the overlay";
 	if (request->generation > GENERATION_MAX)
 		return "a route request with a generation above 15";
@@ -132,7 +134,7 @@ const char *watch_tlv(struct link_end *end, const struct tlv *tlv)
 	case TLV_UPDATE:
 		return watch_update(end, &tlv->update);
 	case TLV_ROUTE_REQUEST:
-		return watch_route_request(&tlv->route_request);
+		return watch_route_request(end, &tlv->route_request);
 	case TLV_SEQNO_REQUEST:
 		return watch_seqno_request(end, &tlv->seqno_request);
 	}

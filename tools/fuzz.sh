@@ -123,7 +123,7 @@ if [ $action = keep ]; then
 fi
 
 running=0 jobs=${FUZZ_JOBS:-$(nproc)}
-echo "$# targets, $seconds s each, $jobs at once"
+echo "each target for $seconds s, $jobs at once"
 printf '%-10s %12s %10s  %s\n' target executions 'new units' findings
 for target in "$@"; do
 	if [ $running -ge "$jobs" ]; then

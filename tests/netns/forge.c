@@ -164,7 +164,7 @@ static const struct {
 	void (*run)(char **rest);
 } commands[] = {
 	{"identity", identity}, {"strangers", strangers}, {"public", public},
-	{"address", address},	{"seal", seal},		  {"open", open_body},
+	{"address", address},   {"seal", seal},           {"open", open_body},
 };
 
 static void run(char *line)

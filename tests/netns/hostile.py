@@ -6,7 +6,7 @@ import struct
 import time
 
 HELLO, IHU, UPDATE, ROUTE_REQUEST, SEQNO_REQUEST = 4, 5, 8, 9, 10
-IPV4, IPV6 = 1, 2
+WILDCARD, IPV4, IPV6 = 0, 1, 2
 SEND_SECONDS_MAX = 20
 
 
@@ -116,7 +116,7 @@ class Peer:
   def wait(self, found, seconds=30):
     """Reads until found() is true; returns its value, or None."""
     deadline = time.monotonic() + seconds
-    while (value := found()) in (None, []):
+    while not (value := found()):
       if time.monotonic() > deadline or not self._receive(0.2):
         return None
     return value

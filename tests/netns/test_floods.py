@@ -4,7 +4,7 @@ import random
 import time
 
 import hostile
-from hostile import IHU
+from hostile import IHU, IPV6
 from identity import Forge, announcement, text
 from netlab import check, wait_for
 from scene import Scene
@@ -30,9 +30,19 @@ def test_route_requests(lab):
 
 
 def test_wildcard_requests(lab):
-  scene = Scene(lab)
-  scene.flood("wildcard requests", scene.peer(), [hostile.route_request("::", 0)] * 100)
-  scene.flood("wildcard requests that nobody reads", scene.peer(), [hostile.route_request("::", 0)] * 100, read=False)
+  """Each asks for the whole table, here a thousand routes."""
+  scene, forge = Scene(lab), Forge(lab)
+  teller = scene.peer()
+  teller.send(b"".join(announcement(*name) for name in forge.strangers(1000)))
+  wait_for(lambda: len(scene.victim.api("admin/routes/selected")) > 1000, "the Updates are taken")
+  asker = scene.peer()
+  asker.send(hostile.route_request("::", 0, encoding=hostile.WILDCARD))
+  check(asker.wait(lambda: len(asker.tlvs()) > 1000), "the table is not told")
+  for encoding in hostile.WILDCARD, IPV6:
+    request = hostile.route_request("::", 0, encoding=encoding)
+    scene.flood(f"wildcard requests, encoding {encoding}", asker, [request] * 100)
+    scene.flood(f"the same, nobody reads, encoding {encoding}", scene.peer(), [request] * 100, seconds=2, read=False)
+  teller.close()
 
 
 def test_seqno_requests(lab):

@@ -17,6 +17,7 @@
 #include "sim/invariants.h"
 #include "sim/link.h"
 #include "sim/node.h"
+#include "sim/plan.h"
 #include "sim/scenario.h"
 #include "sim/topology.h"
 #include "sim/world.h"
