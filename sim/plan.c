@@ -15,7 +15,7 @@ enum {
 	SETTLE_MS = 8000,           /* after all was made whole */
 	SETTLE_DEPLOYED_MS = 65000, /* deployed nodes notice a silent peer late */
 	REACH_WITHIN_MS = 16000,
-	LARGE_WORLD = 100,          /* nodes; from there on tables are walked after one in CHECK_EVERY inputs */
+	LARGE_WORLD = 100,          /* nodes; from there on, and with made-up subnets, tables are walked after one in CHECK_EVERY inputs */
 	CHECK_EVERY = 64,
 };
 
@@ -44,7 +44,8 @@ static void build(const struct plan *plan, struct world *world)
 		if (hostile->node < world->node_count)
 			hostile_set(world->nodes[hostile->node], hostile->attack, hostile->rate);
 	}
-	world->check_every = plan->nodes >= LARGE_WORLD ? CHECK_EVERY : 1;
+	bool large_tables = plan->nodes >= LARGE_WORLD || plan->hostile_count > 0;
+	world->check_every = large_tables ? CHECK_EVERY : 1;
 }
 
 static void make_whole(struct world *world)

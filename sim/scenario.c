@@ -46,11 +46,12 @@ static void start_flows(struct world *world, size_t count)
 	}
 }
 
-/* Nobody is promised a way through hostile nodes, to somebody they lie about, or farther than a search goes. */
+/* Promised are ways between nodes of ours, through nodes of ours: not through hostile or deployed ones, to somebody
+ * hostile ones lie about, or farther than a search goes. */
 static bool may_reach(const struct node *from, const struct node *to, size_t distance)
 {
-	return from != to && node_is_on(from) && node_is_on(to) && from->ops->is_honest && !to->lied_about &&
-	       distance <= SEARCH_RADIUS;
+	return from != to && node_is_on(from) && node_is_on(to) && from->ops->is_ours && to->ops->is_ours &&
+	       !to->lied_about && distance <= SEARCH_RADIUS;
 }
 
 /* Sends from each node to all others, in a large world to some. */
@@ -58,7 +59,7 @@ static void send_to_all(struct world *world)
 {
 	size_t step = world->node_count > SMALL_WORLD ? world->node_count / REACH_DESTINATIONS : 1;
 	for (size_t from = 0; from < world->node_count; from++) {
-		size_t *distance = topology_honest_distances(world, world->nodes[from]);
+		size_t *distance = topology_distances_through_ours(world, world->nodes[from]);
 		for (size_t to = from % step; to < world->node_count && !world->is_broken; to += step) {
 			if (may_reach(world->nodes[from], world->nodes[to], distance[to]))
 				packet_send(world->nodes[from], &world->nodes[to]->address, NO_FLOW);

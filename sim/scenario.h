@@ -36,7 +36,7 @@ void scenario_run_random(struct world *world, const struct scenario_options *opt
 /* The plan of such a history. Release with plan_release(). */
 struct plan scenario_plan(uint64_t seed, const struct scenario_options *options);
 
-/* Every node sends to every other that honest nodes connect it with, not farther than a search goes (to some in a large
+/* Every node of ours sends to every other that nodes of ours connect it with, not farther than a search goes (to some in a large
  * world): notes in the world what cannot be reached within `within_ms`. */
 void scenario_reach_all(struct world *world, uint64_t within_ms);
 

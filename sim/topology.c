@@ -112,7 +112,7 @@ void topology_start(struct world *world)
 		link_up(world->links[i]);
 }
 
-size_t *topology_honest_distances(const struct world *world, const struct node *start)
+size_t *topology_distances_through_ours(const struct world *world, const struct node *start)
 {
 	size_t *distance = memory_new(world->node_count, sizeof(*distance));
 	size_t *queue = memory_new(world->node_count, sizeof(*queue));
@@ -126,7 +126,7 @@ size_t *topology_honest_distances(const struct world *world, const struct node *
 		for (size_t i = 0; i < node->link_count; i++) {
 			const struct link *link = node->links[i];
 			const struct node *far = link->ends[link->ends[0].node == node ? 1 : 0].node;
-			if (distance[far->index] != SIZE_MAX || !far->ops->is_honest || !link_works(link))
+			if (distance[far->index] != SIZE_MAX || !far->ops->is_ours || !link_works(link))
 				continue;
 			distance[far->index] = distance[node->index] + 1;
 			queue[count++] = far->index;

@@ -30,9 +30,9 @@ void topology_start(struct world *world);
 /* Whether working links connect two nodes that are on. */
 bool topology_connects(const struct world *world, const struct node *a, const struct node *b);
 
-/* Distance of each node from one, in working links through honest nodes; SIZE_MAX where there is no way. The caller
+/* Distance of each node from one, in working links through nodes of ours; SIZE_MAX where there is no way. The caller
  * frees it. */
-size_t *topology_honest_distances(const struct world *world, const struct node *start);
+size_t *topology_distances_through_ours(const struct world *world, const struct node *start);
 
 /* Most links on a shortest path between any two nodes, all links taken as up; for bounds. */
 size_t topology_diameter(const struct world *world);

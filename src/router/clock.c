@@ -54,6 +54,7 @@ static const struct {
 	{sources_next_ms, sources_expire},
 	{queries_next_ms, queries_expire},
 	{seqno_requests_next_ms, seqno_requests_expire},
+	{seqno_retry_next_ms, seqno_retry},
 	{interests_next_ms, interests_expire},
 	{bump_next_ms, seqno_bump_late},
 	{own_next_ms, announce_own_again},

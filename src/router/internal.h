@@ -162,6 +162,10 @@ struct seqno_request {
 	uint32_t targets, requesters; /* chains of peer_note */
 	uint64_t created_ms;
 	uint16_t seqno;
+	struct list retry_node; /* by `retry_ms`; alone when nothing is to be asked again */
+	uint64_t retry_ms;
+	uint32_t retry_peer; /* whom to ask for ourselves, or ROUTER_NO_PEER: whoever leads on, for the requesters */
+	uint8_t retry_hops;
 };
 
 /* A peer that asked for a route when there was nothing to tell it. */
@@ -244,7 +248,7 @@ struct router {
 	struct wheel entry_wheel, source_wheel;
 	uint32_t existing; /* destinations with entries */
 
-	struct list queries_running, queries_expired, seqno_requests_by_age;
+	struct list queries_running, queries_expired, seqno_requests_by_age, seqno_retries;
 	struct token_bucket forward_budget, key_budget, send_budget;
 	struct fifo interests;
 
@@ -429,6 +433,10 @@ bool seqno_serve(struct router *router, uint32_t destination, bool all_told);
 
 void seqno_requests_expire(struct router *router, uint64_t at_ms);
 uint64_t seqno_requests_next_ms(const struct router *router);
+
+/* Asks again where asking was put off. */
+void seqno_retry(struct router *router, uint64_t at_ms);
+uint64_t seqno_retry_next_ms(const struct router *router);
 
 /* Bumps the own seqno when it was wanted too early. */
 void seqno_bump_late(struct router *router, uint64_t at_ms);

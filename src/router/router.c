@@ -44,6 +44,7 @@ static void init_lists(struct router *router)
 	list_init(&router->queries_running);
 	list_init(&router->queries_expired);
 	list_init(&router->seqno_requests_by_age);
+	list_init(&router->seqno_retries);
 	list_init(&router->alive);
 	list_init(&router->dead);
 	list_init(&router->idle);

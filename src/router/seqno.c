@@ -85,6 +85,7 @@ static void free_request(struct router *router, struct seqno_request *request)
 	free_notes(router, &request->targets);
 	free_notes(router, &request->requesters);
 	list_remove(&request->node);
+	list_remove(&request->retry_node);
 	index_remove(&router->seqno_request_index, request->handle);
 	pool_put(&router->seqno_requests, request->handle);
 	originator_forget(router, originator);
@@ -107,6 +108,7 @@ static struct seqno_request *make_request(struct router *router, uint32_t destin
 					  .seqno = seqno};
 	destination_hold(router, destination);
 	originator_retain(router, originator);
+	list_init(&request->retry_node);
 	index_add(&router->seqno_request_index, handle);
 	list_append(&router->seqno_requests_by_age, &request->node);
 	return request;
@@ -175,12 +177,27 @@ static struct neighbour *living_neighbour(const struct router *router, const str
 	return router->neighbours[entry->neighbour];
 }
 
-/* Asks one neighbour, unless it was asked the same lately. */
+/* What must not be asked yet is asked when it may be: the answer to the last time may have been lost on the way. */
+static void put_off(struct router *router, struct seqno_request *request, uint32_t peer, uint8_t hop_count)
+{
+	if (!list_empty(&request->retry_node))
+		return;
+	request->retry_ms = router->now_ms + SEQNO_TARGET_MEMORY_MS;
+	request->retry_peer = peer;
+	request->retry_hops = hop_count;
+	list_append(&router->seqno_retries, &request->retry_node);
+}
+
+/* Asks one neighbour, a little later if it was asked the same lately. */
 static void ask_neighbour(struct router *router, uint32_t destination, uint32_t originator, struct neighbour *to)
 {
 	uint16_t seqno = source_next_seqno(router, destination, originator);
 	struct seqno_request *request = find_or_make(router, destination, originator, seqno, NULL);
-	if (request != NULL && !was_asked_lately(router, request, to->handle))
+	if (request == NULL)
+		return;
+	if (was_asked_lately(router, request, to->handle))
+		put_off(router, request, to->handle, SEQNO_REQUEST_HOPS);
+	else
 		send_to(router, request, to, SEQNO_REQUEST_HOPS);
 }
 
@@ -313,14 +330,10 @@ static struct neighbour *choose_target(const struct router *router, const struct
 	return NULL;
 }
 
-static void pass_on(struct router *router, struct neighbour *from, struct seqno_request *request, uint8_t hop_count)
+/* Forwards one copy. */
+static void forward(struct router *router, const struct neighbour *from, struct seqno_request *request,
+		    uint8_t hop_count)
 {
-	note_peer(router, &request->requesters, from->handle, SEQNO_REQUESTERS_MAX);
-	if (is_pending(router, request)) { /* 1: asked already, by us or for somebody else; the sender will be served
-					      with the answer */
-		router->counters.seqno_unhandled++;
-		return;
-	}
 	struct neighbour *to = choose_target(router, request, from, true);
 	bool feasible = to != NULL;
 	if (!feasible)
@@ -331,6 +344,62 @@ static void pass_on(struct router *router, struct neighbour *from, struct seqno_
 	}
 	*(feasible ? &router->counters.seqno_forward_feasible : &router->counters.seqno_forward_unfeasible) += 1;
 	send_to(router, request, to, hop_count);
+}
+
+static void pass_on(struct router *router, struct neighbour *from, struct seqno_request *request, uint8_t hop_count)
+{
+	note_peer(router, &request->requesters, from->handle, SEQNO_REQUESTERS_MAX);
+	if (is_pending(router, request)) { /* 1: asked just now, by us or for somebody else; the sender will be served
+					      with the answer */
+		router->counters.seqno_unhandled++;
+		put_off(router, request, ROUTER_NO_PEER, hop_count);
+		return;
+	}
+	forward(router, from, request, hop_count);
+}
+
+/* Whether the selected route has what is asked for. */
+static bool is_satisfied(const struct router *router, const struct seqno_request *request)
+{
+	uint32_t handle = destination_selected(destination_at(router, request->destination));
+	if (handle == 0)
+		return false;
+	const struct entry *entry = entry_at(router, handle);
+	return entry->originator != request->originator || !seqno_older(entry->seqno, request->seqno);
+}
+
+static void ask_again(struct router *router, struct seqno_request *request)
+{
+	struct neighbour *to = neighbour_find(router, request->retry_peer);
+	if (to != NULL && !was_asked_lately(router, request, to->handle)) {
+		send_to(router, request, to, request->retry_hops);
+		return;
+	}
+	uint32_t chain = request->requesters;
+	while (chain != 0 && neighbour_find(router, note_at(router, chain)->peer) == NULL)
+		chain = note_at(router, chain)->next;
+	if (chain != 0 && !is_pending(router, request))
+		forward(router, neighbour_find(router, note_at(router, chain)->peer), request, request->retry_hops);
+}
+
+static struct seqno_request *next_retry(const struct router *router)
+{
+	return container_of(router->seqno_retries.next, struct seqno_request, retry_node);
+}
+
+uint64_t seqno_retry_next_ms(const struct router *router)
+{
+	return list_empty(&router->seqno_retries) ? UINT64_MAX : next_retry(router)->retry_ms;
+}
+
+void seqno_retry(struct router *router, uint64_t at_ms)
+{
+	while (seqno_retry_next_ms(router) <= at_ms) {
+		struct seqno_request *request = next_retry(router);
+		list_remove(&request->retry_node);
+		if (!is_satisfied(router, request))
+			ask_again(router, request);
+	}
 }
 
 void seqno_request_handle(struct router *router, struct neighbour *from, const struct tlv_seqno_request *request)

@@ -53,7 +53,7 @@ static void match_hellos(void *context, const struct world *world, const struct 
 static void start_honest_flows(struct world *world)
 {
 	for (size_t i = 0; i < world->node_count; i++) {
-		size_t *distance = topology_honest_distances(world, world->nodes[i]);
+		size_t *distance = topology_distances_through_ours(world, world->nodes[i]);
 		for (size_t k = 0; k < world->node_count; k += 3) {
 			const struct node *from = world->nodes[i], *to = world->nodes[k];
 			if (i != k && distance[k] != SIZE_MAX && from->ops->is_honest && !to->lied_about &&

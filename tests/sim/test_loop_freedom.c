@@ -37,7 +37,7 @@ static void run_history(uint64_t seed, const struct scenario_options *options, b
 		plan.hostiles[plan.hostile_count++] = (struct plan_hostile){
 			.node = seed % options->nodes,
 			.attack = (enum attack)(seed / 8 % ATTACK_COUNT),
-			.rate = 50,
+			.rate = 20,
 		};
 	char text[WORLD_BROKEN_TEXT_SIZE];
 	if (plan_breaks(&plan, text))
