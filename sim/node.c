@@ -165,8 +165,10 @@ void node_pause(struct node *node, uint64_t span_ms)
 void node_jump(struct node *node, uint64_t span_ms)
 {
 	node->clock_ahead_ms += span_ms;
-	if (node_is_on(node) && !node_is_paused(node))
-		node_advance(node);
+	if (!node_is_on(node) || node_is_paused(node))
+		return;
+	node_advance(node);
+	waiting_expire_due(node);
 }
 
 uint32_t node_add_peer(struct node *node, struct link_end *end)

@@ -6,33 +6,40 @@
 #include "sim/memory.h"
 #include "sim/node.h"
 
-enum { WAIT_MAX_MS = QUERY_TIMEOUT_MS + 100, AFTER_PAUSE_MS = 100 };
-
 void waiting_free(struct waiting *waiting)
 {
 	free(waiting->packets);
 	*waiting = (struct waiting){0};
 }
 
-static void waiting_check(struct world *world, void *subject, uint64_t at_ms)
+static void waiting_turn(struct world *world, void *subject, uint64_t at_ms);
+
+static void waiting_arm(struct node *node)
 {
-	struct node *node = subject;
 	struct waiting *waiting = &node->waiting;
-	if (waiting->check_armed_ms != at_ms)
-		return;
-	waiting->check_armed_ms = 0;
 	if (waiting->count == 0)
 		return;
-	uint64_t limit_ms = waiting->packets[0].since_ms + WAIT_MAX_MS;
-	/* A pause makes everything late. */
-	if (limit_ms < node->paused_until_ms + AFTER_PAUSE_MS)
-		limit_ms = node->paused_until_ms + AFTER_PAUSE_MS;
-	if (limit_ms <= at_ms) {
-		world_break(world, node, "a packet waits longer than a search may last");
+	uint64_t first_ms = UINT64_MAX, now_ms = node_now_ms(node);
+	for (size_t i = 0; i < waiting->count; i++) {
+		if (waiting->packets[i].deadline_ms < first_ms)
+			first_ms = waiting->packets[i].deadline_ms;
+	}
+	waiting->armed_ms = node->world->now_ms + (first_ms > now_ms ? first_ms - now_ms : 0);
+	world_at(node->world, waiting->armed_ms, waiting_turn, node, waiting->armed_ms);
+}
+
+static void waiting_turn(struct world *world, void *subject, uint64_t at_ms)
+{
+	struct node *node = subject;
+	if (node->waiting.armed_ms != at_ms)
+		return;
+	if (node_is_paused(node)) {
+		node->waiting.armed_ms = node->paused_until_ms;
+		world_at(world, node->paused_until_ms, waiting_turn, node, node->paused_until_ms);
 		return;
 	}
-	waiting->check_armed_ms = limit_ms;
-	world_at(world, limit_ms, waiting_check, node, limit_ms);
+	node->waiting.armed_ms = 0;
+	waiting_expire_due(node);
 }
 
 void waiting_add(struct node *node, size_t packet, enum waiting_reason reason, const struct ip6 *wanted,
@@ -40,6 +47,7 @@ void waiting_add(struct node *node, size_t packet, enum waiting_reason reason, c
 {
 	struct world *world = node->world;
 	struct waiting *waiting = &node->waiting;
+	uint64_t now_ms = node_now_ms(node), deadline_ms = node->ops->query_deadline(node->speaker, wanted);
 	packet_set_state(world, packet, PACKET_WAITS);
 	waiting->packets =
 		memory_grow(waiting->packets, &waiting->capacity, waiting->count + 1, sizeof(*waiting->packets));
@@ -48,14 +56,12 @@ void waiting_add(struct node *node, size_t packet, enum waiting_reason reason, c
 		.packet = packet,
 		.reason = reason,
 		.hop_limit = hop_limit,
-		.since_ms = world->now_ms,
+		.deadline_ms = deadline_ms,
 	};
-	if (node->ops->query_deadline(node->speaker, wanted) <= node_now_ms(node))
-		world_break(world, node, "a search without deadline");
-	if (waiting->check_armed_ms == 0) {
-		waiting->check_armed_ms = world->now_ms + WAIT_MAX_MS;
-		world_at(world, waiting->check_armed_ms, waiting_check, node, waiting->check_armed_ms);
-	}
+	if (deadline_ms <= now_ms || deadline_ms > now_ms + QUERY_TIMEOUT_MS)
+		world_break(world, node, "a search does not end when it should");
+	if (waiting->armed_ms == 0 || deadline_ms - now_ms < waiting->armed_ms - world->now_ms)
+		waiting_arm(node);
 }
 
 size_t waiting_count(const struct node *node, uint64_t upper64, enum waiting_reason reason)
@@ -95,16 +101,33 @@ void waiting_release(struct node *node, uint64_t upper64)
 	free(taken);
 }
 
+static void give_up(struct node *node, size_t packet)
+{
+	bool is_own = node->world->traffic.packets[packet].source == node->index;
+	packet_set_state(node->world, packet, is_own ? PACKET_REFUSED : PACKET_LOST);
+}
+
 void waiting_expire(struct node *node, uint64_t upper64)
 {
-	struct world *world = node->world;
 	struct waiting_packet *taken;
 	size_t count = waiting_take(&node->waiting, upper64, &taken);
-	for (size_t i = 0; i < count; i++) {
-		bool is_own = world->traffic.packets[taken[i].packet].source == node->index;
-		packet_set_state(world, taken[i].packet, is_own ? PACKET_REFUSED : PACKET_LOST);
-	}
+	for (size_t i = 0; i < count; i++)
+		give_up(node, taken[i].packet);
 	free(taken);
+}
+
+void waiting_expire_due(struct node *node)
+{
+	struct waiting *waiting = &node->waiting;
+	size_t kept = 0;
+	for (size_t i = 0; i < waiting->count; i++) {
+		if (waiting->packets[i].deadline_ms <= node_now_ms(node))
+			give_up(node, waiting->packets[i].packet);
+		else
+			waiting->packets[kept++] = waiting->packets[i];
+	}
+	waiting->count = kept;
+	waiting_arm(node);
 }
 
 void waiting_drop_all(struct node *node)

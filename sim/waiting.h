@@ -17,18 +17,19 @@ struct waiting_packet {
 	size_t packet;
 	enum waiting_reason reason;
 	uint8_t hop_limit; /* after this node's decrement */
-	uint64_t since_ms;
+	uint64_t deadline_ms; /* of the node's clock */
 };
 
 struct waiting {
 	struct waiting_packet *packets; /* oldest first */
 	size_t count, capacity;
-	uint64_t check_armed_ms; /* when the oldest one is looked at next, 0: not armed */
+	uint64_t armed_ms; /* when the first one comes to its end, 0: not armed */
 };
 
 void waiting_free(struct waiting *waiting);
 
-/* Lets a packet wait for the search of `wanted`. That it ends within QUERY_TIMEOUT_MS is checked. */
+/* Lets a packet wait until the search of `wanted`, as it stands now, has ended. That this is within QUERY_TIMEOUT_MS is
+ * checked. */
 void waiting_add(struct node *node, size_t packet, enum waiting_reason reason, const struct ip6 *wanted,
 		 uint8_t hop_limit);
 
@@ -38,8 +39,11 @@ size_t waiting_count(const struct node *node, uint64_t upper64, enum waiting_rea
 /* A route appeared: all that wait for this /64 go on. */
 void waiting_release(struct node *node, uint64_t upper64);
 
-/* A search failed: they are refused at their sender, lost elsewhere. */
+/* A search failed: those that wait for it are refused at their sender, lost elsewhere. */
 void waiting_expire(struct node *node, uint64_t upper64);
+
+/* The clock of the node jumped: so do those whose time is over. */
+void waiting_expire_due(struct node *node);
 
 /* The node ends: all are lost. */
 void waiting_drop_all(struct node *node);

@@ -59,6 +59,7 @@ enum {
 	LIVENESS_CHECK_MS = 10000,
 	HELLO_ANSWER_MAX_MS = 10000, /* an answer that is not there by then does not come: several became one */
 	SEQNO_BUMP_MIN_MS = 4000,
+	QUERY_REPEAT_MS = 5000, /* a request for what is being searched is passed on again after this */
 	SEQNO_TARGET_MEMORY_MS = 4000,
 	SEQNO_REQUEST_LIFE_MS = 60000,
 	RETRACT_HOLD_MS = 6000,
@@ -141,9 +142,11 @@ struct source {
 struct query {
 	uint32_t link;
 	uint32_t handle;
-	struct list node; /* in `queries_running` or `queries_expired`, oldest first */
+	struct list node; /* in `queries_running` or `queries_expired`, in the order of `asked_ms` */
 	uint64_t upper;
-	uint64_t deadline_ms;
+	uint64_t asked_ms;        /* peers were asked last; it ends QUERY_TIMEOUT_MS later */
+	uint64_t needed_until_ms; /* so long it counts as asked with the widest radius, for a need here; 0: for others */
+	bool for_this_node;       /* for a packet of the local host, at least */
 };
 
 /* A peer and a time, in a chain. */
@@ -446,9 +449,17 @@ void seqno_bump_late(struct router *router, uint64_t at_ms);
 uint64_t query_hash(const struct hash_key *key, const void *record);
 struct query *query_find(const struct router *router, uint64_t upper);
 
-/* Starts a search and asks all peers but one. Returns false when too many are running. */
-bool query_start(struct router *router, uint64_t upper, uint8_t generation, const struct neighbour *except,
-		 bool for_this_node);
+static inline uint64_t query_deadline_ms(const struct query *query)
+{
+	return query->asked_ms + QUERY_TIMEOUT_MS;
+}
+
+/* Starts a search that does not run yet, without asking anybody. Returns NULL when too many are running: the last ones
+ * are for what this node itself needs. */
+struct query *query_start(struct router *router, uint64_t upper, bool for_this_node);
+
+/* Asks all peers but one (NULL: all). The search lasts from now. */
+void query_ask(struct router *router, struct query *query, uint8_t generation, const struct neighbour *except);
 
 /* A route to this /64 was found. */
 void query_resolve(struct router *router, uint64_t upper);

@@ -9,15 +9,32 @@ static struct token_bucket *budget_for(struct router *router, enum route_need ne
 	return need == NEED_KEY ? &router->key_budget : &router->forward_budget;
 }
 
-static enum route_answer search(struct router *router, uint64_t upper, enum route_need need)
+/* Starts a search, or puts anew one that runs on behalf of others: those who only pass on what they were asked would
+ * not be asked by us. Returns what runs then, or NULL. */
+static struct query *ask(struct router *router, struct query *query, uint64_t upper, enum route_need need)
 {
-	if (query_find(router, upper) != NULL)
-		return ROUTE_SEARCHING;
 	if (!token_bucket_take(budget_for(router, need), REQUESTS_PER_SECOND, REQUESTS_BURST, router->now_ms)) {
 		router->counters.dropped_over_budget++;
-		return ROUTE_NONE;
+		return query;
 	}
-	return query_start(router, upper, 0, NULL, need == NEED_SEND) ? ROUTE_SEARCHING : ROUTE_NONE;
+	if (query == NULL)
+		query = query_start(router, upper, need == NEED_SEND);
+	if (query == NULL)
+		return NULL;
+	query_ask(router, query, 0, NULL);
+	query->needed_until_ms = query_deadline_ms(query);
+	return query;
+}
+
+static enum route_answer search(struct router *router, uint64_t upper, enum route_need need)
+{
+	struct query *query = query_find(router, upper);
+	if (query == NULL || query->needed_until_ms <= router->now_ms)
+		query = ask(router, query, upper, need);
+	if (query == NULL)
+		return ROUTE_NONE;
+	query->for_this_node |= need == NEED_SEND;
+	return ROUTE_SEARCHING;
 }
 
 static bool has_route64(const struct router *router, const struct ip6 *address)

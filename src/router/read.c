@@ -25,7 +25,7 @@ bool router_public_key(const struct router *router, const struct ip6 *address, s
 uint64_t router_query_deadline(const struct router *router, const struct ip6 *address)
 {
 	const struct query *query = query_find(router, ip6_upper64(address));
-	return query != NULL ? query->deadline_ms : 0;
+	return query != NULL ? query_deadline_ms(query) : 0;
 }
 
 uint16_t router_link_cost(const struct router *router, uint32_t peer)
@@ -71,7 +71,7 @@ void router_for_each_query(const struct router *router,
 	list_foreach(&router->queries_running, node, next) {
 		const struct query *query = container_of(node, struct query, node);
 		struct subnet subnet = {.addr = ip6_from_upper64(query->upper), .len = 64};
-		callback(context, &subnet, query->deadline_ms);
+		callback(context, &subnet, query_deadline_ms(query));
 	}
 }
 

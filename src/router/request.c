@@ -16,7 +16,7 @@ static void handle_wildcard(struct router *router, struct neighbour *from)
 	neighbour_wake(router, from);
 }
 
-/* 3. We have heard of the subnet. There is no negative answer. */
+/* 3. We have a route. There is no negative answer. */
 static void answer_existing(struct router *router, struct neighbour *from, uint32_t destination)
 {
 	uint32_t selected = destination_selected(destination_at(router, destination));
@@ -26,12 +26,19 @@ static void answer_existing(struct router *router, struct neighbour *from, uint3
 		interest_add(router, destination, from->handle);
 }
 
-/* 4, 5. We have not: let others be asked, unless that has been done. */
+/* 4, 5. We have none, or none any more: let others be asked, unless that has been done just now. A search that began
+ * earlier may end long before the sender's, and would leave no trace of it. */
 static void search(struct router *router, struct neighbour *from, uint64_t upper, uint8_t generation)
 {
-	if (generation >= ROUTE_REQUEST_GENERATION_MAX || query_find(router, upper) != NULL)
+	if (generation >= ROUTE_REQUEST_GENERATION_MAX)
 		return;
-	query_start(router, upper, (uint8_t)(generation + 1), from, false);
+	struct query *query = query_find(router, upper);
+	if (query != NULL && router->now_ms - query->asked_ms < QUERY_REPEAT_MS)
+		return;
+	if (query == NULL)
+		query = query_start(router, upper, false);
+	if (query != NULL)
+		query_ask(router, query, (uint8_t)(generation + 1), from);
 }
 
 void route_request_handle(struct router *router, struct neighbour *from, const struct tlv_route_request *request)
@@ -56,8 +63,10 @@ void route_request_handle(struct router *router, struct neighbour *from, const s
 		return;
 	}
 	uint32_t destination = destination_find(router, &subnet);
-	if (destination != 0 && destination_at(router, destination)->first != 0)
+	bool exists = destination != 0 && destination_at(router, destination)->first != 0;
+	if (exists)
 		answer_existing(router, from, destination);
-	else
+	/* What was lost a moment ago is still known for a while. That must not hide it from those who look for it. */
+	if (!exists || destination_selected(destination_at(router, destination)) == 0)
 		search(router, from, ip6_upper64(&subnet.addr), request->generation);
 }

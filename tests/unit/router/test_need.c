@@ -35,6 +35,38 @@ static void test_absent_is_searched_once(void **state)
 	}
 }
 
+/* A search on behalf of others gives this node's packets neither the radius nor the time that they need. */
+static void test_search_of_others_is_put_anew(void **state)
+{
+	(void)state;
+	static const enum route_need needs[] = {NEED_SEND, NEED_FORWARD, NEED_KEY};
+	for (unsigned i = 0; i < 3; i++) {
+		struct rig *rig = rig_start();
+		uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 20);
+		struct origin o = origin_make(1, 0);
+		give_route_request(rig, a, o.subnet, 13);
+		rig_pass(rig, 14990);
+		assert_int_equal(need(rig, &o.address, needs[i]), ROUTE_SEARCHING);
+		assert_int_equal(rig->sent_count, 2);
+		assert_int_equal(first_sent(rig, a, TLV_ROUTE_REQUEST)->route_request.generation, 0);
+		assert_int_equal(first_sent(rig, b, TLV_ROUTE_REQUEST)->route_request.generation, 0);
+		assert_int_equal(router_query_deadline(rig->router, &o.address), rig->now + 15000);
+		assert_int_equal(need(rig, &o.address, NEED_SEND), ROUTE_SEARCHING);
+		expect_silence(rig);
+		/* Others keep it alive; after its time the need is put again. */
+		rig_pass(rig, 10000);
+		give_route_request(rig, a, o.subnet, 13);
+		assert_int_equal(count_sent(rig, b, TLV_ROUTE_REQUEST), 1);
+		rig_pass(rig, 4999);
+		assert_int_equal(need(rig, &o.address, needs[i]), ROUTE_SEARCHING);
+		expect_silence(rig);
+		rig_pass(rig, 1);
+		assert_int_equal(need(rig, &o.address, needs[i]), ROUTE_SEARCHING);
+		assert_int_equal(rig->sent_count, 2);
+		rig_stop(rig);
+	}
+}
+
 static void test_never_outside_or_own(void **state)
 {
 	(void)state;
@@ -147,6 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_absent_is_searched_once),
+		cmocka_unit_test(test_search_of_others_is_put_anew),
 		cmocka_unit_test(test_never_outside_or_own),
 		cmocka_unit_test(test_selected_and_unselected),
 		cmocka_unit_test(test_queries_do_not_shadow_routes),

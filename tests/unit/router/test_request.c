@@ -41,10 +41,53 @@ static void test_known_subnet(void **state)
 	expect_update(rig, b, &o, 25, 3); /* the covering /64 */
 	give_route_request(rig, a, o.subnet, 0);
 	expect_silence(rig); /* the next hop itself */
-	give_retraction(rig, a, &o);
-	give_route_request(rig, b, o.subnet, 0);
-	expect_silence(rig); /* nothing selected */
 	assert_int_equal(router_sizes(rig->router).queries, 0);
+	rig_stop(rig);
+}
+
+/* What was lost a moment ago does not end the searches of others here. */
+static void test_lost_subnet_is_searched(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 30), c = rig_peer(rig, 40);
+	struct origin o = origin_make(1, 0);
+	give_update(rig, a, &o, 5, 3);
+	give_retraction(rig, a, &o);
+	give_route_request(rig, b, o.subnet, 3);
+	assert_int_equal(rig->sent_count, 2);
+	expect_route_request(rig, a, &o.subnet, 4);
+	expect_route_request(rig, c, &o.subnet, 4);
+	give_update(rig, c, &o, 5, 4);
+	expect_update(rig, b, &o, 45, 4);
+	rig_stop(rig);
+}
+
+/* A request passes while a search runs if that has run for a while: else it would find nothing, and leave nothing behind
+ * for what comes up later. */
+static void test_late_request_is_passed_on(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 30), c = rig_peer(rig, 40);
+	struct origin o = origin_make(1, 0);
+	give_route_request(rig, a, o.subnet, 0);
+	rig_pass(rig, 4999);
+	give_route_request(rig, b, o.subnet, 7);
+	expect_silence(rig);
+	rig_pass(rig, 1);
+	give_route_request(rig, b, o.subnet, 7);
+	assert_int_equal(rig->sent_count, 2);
+	expect_route_request(rig, a, &o.subnet, 8);
+	expect_route_request(rig, c, &o.subnet, 8);
+	assert_int_equal(router_query_deadline(rig->router, &o.address), rig->now + 15000);
+	rig_pass(rig, 14999);
+	assert_int_equal(rig->event_count, 0);
+	uint32_t d = router_add_peer(rig->router, 5, rig->now);
+	rig_pull(rig);
+	expect_route_request(rig, d, &o.subnet, 0);
+	rig_pass(rig, 1);
+	expect_event(rig, ROUTER_QUERY_EXPIRED);
 	rig_stop(rig);
 }
 
@@ -156,6 +199,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_own_subnet),
 		cmocka_unit_test(test_known_subnet),
+		cmocka_unit_test(test_lost_subnet_is_searched),
+		cmocka_unit_test(test_late_request_is_passed_on),
 		cmocka_unit_test(test_unknown_subnet_is_searched),
 		cmocka_unit_test(test_generations),
 		cmocka_unit_test(test_query_expires),
