@@ -37,6 +37,11 @@ enum {
 	SOURCES_MAX = 1 << 22,
 	SOURCES_PER_DESTINATION_MAX = 64, /* router ids change with each restart of their node only */
 	ORIGINATORS_MAX = 1 << 22,
+	UNASKED_MAX = 32768,                /* destinations learnt although nobody looked for them */
+	UNASKED_PEERS_SHARE = 2,            /* one peer may tell half of that many, */
+	UNASKED_PER_SECOND = 50,            /* once they are told no more than so many new ones, */
+	UNASKED_ENTRIES_EACH = 4,           /* and all peers together so many times as many entries */
+	UNASKED_ALWAYS = 256,               /* entries that every peer may have, whatever the others took */
 	QUERIES_MAX = 65536,
 	QUERIES_RESERVED = 8192,            /* of them, for what this node itself looks for */
 	SEQNO_REQUESTS_MAX = 65536,         /* beyond: the oldest goes */
@@ -219,7 +224,7 @@ struct neighbour {
 	uint64_t hello_sent_ms, last_hello_ms;
 	uint64_t ihu_received_ms, dump_allowed_ms, probed_ms;
 	uint64_t probing_since_ms; /* first probe of the present silence */
-	struct token_bucket ihu_budget, update_budget, route_request_budget, seqno_request_budget;
+	struct token_bucket ihu_budget, update_budget, unasked_budget, route_request_budget, seqno_request_budget;
 	uint32_t first_entry, entry_count;
 	uint32_t dump_place; /* destination handle the dump of the table goes on with */
 	uint64_t cursors[JOURNAL_KINDS];
@@ -238,6 +243,7 @@ struct journal {
 struct router {
 	struct router_id id;
 	struct subnet own;
+	uint32_t unasked_max;
 	uint64_t start_ms, now_ms;
 	struct hash_key hash_key;
 

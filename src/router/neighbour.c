@@ -53,7 +53,8 @@ static bool take_index(struct router *router, uint16_t *ret)
 	return true;
 }
 
-static void neighbour_init(struct neighbour *neighbour, uint32_t handle, uint16_t static_cost, uint64_t now_ms)
+static void neighbour_init(struct neighbour *neighbour, uint32_t handle, uint16_t static_cost, uint32_t unasked,
+			   uint64_t now_ms)
 {
 	*neighbour = (struct neighbour){
 		.attention = PEER_OFFERED,
@@ -67,6 +68,7 @@ static void neighbour_init(struct neighbour *neighbour, uint32_t handle, uint16_
 		.ihu_received_ms = now_ms,
 		.ihu_budget = token_bucket_full(IHUS_BURST, now_ms),
 		.update_budget = token_bucket_full(UPDATES_BURST, now_ms),
+		.unasked_budget = token_bucket_full(unasked, now_ms),
 		.route_request_budget = token_bucket_full(REQUESTS_BURST, now_ms),
 		.seqno_request_budget = token_bucket_full(REQUESTS_BURST, now_ms),
 		.answers = fifo_empty(sizeof(struct answer), ANSWERS_PER_PEER_MAX),
@@ -86,7 +88,8 @@ uint32_t router_add_peer(struct router *router, uint16_t static_cost, uint64_t n
 		free(neighbour);
 		return ROUTER_NO_PEER;
 	}
-	neighbour_init(neighbour, (uint32_t)router->generations[index] << 16 | index, static_cost, router->now_ms);
+	neighbour_init(neighbour, (uint32_t)router->generations[index] << 16 | index, static_cost,
+		       router->unasked_max / UNASKED_PEERS_SHARE, router->now_ms);
 	router->neighbours[index] = neighbour;
 	router->neighbour_count++;
 	router->counters.peers_added++;

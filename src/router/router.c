@@ -58,6 +58,7 @@ struct router *router_new(const struct router_config *config, uint64_t now_ms)
 		return NULL;
 	router->id = config->id;
 	router->own = subnet_canonical(config->own);
+	router->unasked_max = config->unasked_max > 0 ? config->unasked_max : UNASKED_MAX;
 	router->start_ms = router->now_ms = router->last_bump_ms = now_ms;
 	router->hello_at_ms = now_ms + HELLO_INTERVAL_MS;
 	router->liveness_at_ms = now_ms + LIVENESS_CHECK_MS;

@@ -59,6 +59,7 @@ struct router_config {
 	struct router_id id;		/* key, zone and the random tail of this start */
 	struct subnet own;		/* the /64 this node announces */
 	uint64_t seed;			/* for hash keys and jitter */
+	uint32_t unasked_max;		/* subnets kept that nobody looked for; 0: 32768, which takes up to 15 MB */
 };
 
 /* A fresh router with seqno 0. Returns NULL without memory. Free with router_free(); NULL is fine. */

@@ -147,6 +147,27 @@ static void new_entry(struct router *router, const struct reception *update)
 	reselect(router, update->destination, &old, handle);
 }
 
+/* Whether there is room for a route that would add to the table. What this node looks for is always learnt, what others
+ * look for within the share of the peer. The rest is told to everybody by nodes that may not even exist: beyond the
+ * budget it looks as if it had not been told, and is found by a search when somebody needs it. */
+static bool may_learn(struct router *router, struct neighbour *from, uint32_t destination, uint64_t upper)
+{
+	const struct query *query = query_find(router, upper);
+	if (from->entry_count < UNASKED_ALWAYS || (query != NULL && query->for_this_node))
+		return true;
+	uint32_t share = router->unasked_max / UNASKED_PEERS_SHARE;
+	if (from->entry_count >= share)
+		return false;
+	if (query != NULL)
+		return true;
+	if (router->entries.count >= (uint64_t)UNASKED_ENTRIES_EACH * router->unasked_max)
+		return false;
+	if (destination != 0)
+		return true;
+	return router->destinations.count < router->unasked_max &&
+	       token_bucket_take(&from->unasked_budget, UNASKED_PER_SECOND, share, router->now_ms);
+}
+
 static void receive_route(struct router *router, struct reception *update, const struct subnet *subnet)
 {
 	update->feasible = update->destination == 0 || source_feasible(router, update->destination, update->originator,
@@ -163,12 +184,13 @@ static void receive_route(struct router *router, struct reception *update, const
 		*(exists ? &router->counters.updates_skipped_selection : &router->counters.updates_not_interested) += 1;
 		return;
 	}
-	if (update->destination == 0)
+	bool has_room = may_learn(router, update->from, update->destination, ip6_upper64(&subnet->addr));
+	if (has_room && update->destination == 0)
 		update->destination = destination_find_or_make(router, subnet);
-	if (update->destination == 0)
-		router->counters.dropped_over_budget++;
-	else
+	if (has_room && update->destination != 0)
 		new_entry(router, update);
+	else
+		router->counters.dropped_over_budget++;
 }
 
 void update_handle(struct router *router, struct neighbour *from, const struct tlv_update *update)

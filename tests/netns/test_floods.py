@@ -7,7 +7,7 @@ import hostile
 from hostile import IHU, IPV6
 from identity import Forge, announcement, text
 from netlab import check, wait_for
-from scene import Scene
+from scene import BATCH, Scene
 
 NOBODY = "5aa:1:2:3::"
 
@@ -61,15 +61,26 @@ def test_hellos(lab):
 
 
 def test_updates(lab):
-  """Routes of nodes that do not exist, announced as such nodes would; and routes that come and go."""
+  """Routes of nodes that do not exist, announced as such nodes would, and no end of them; routes that come and go; and
+  peers that do so."""
   scene, forge = Scene(lab), Forge(lab)
-  strangers = forge.strangers(30000)
+  strangers = forge.strangers(100000)
+  names = [announcement(*name) for name in strangers]
   peer = scene.peer()
-  scene.flood("Updates", peer, [announcement(*name) for name in strangers])
-  check(len(scene.victim.api("admin/routes/selected")) > 1000, "the Updates were not taken")
+  scene.flood("Updates", peer, names, seconds=10)
+  check(1000 < len(scene.victim.api("admin/routes/selected")) < 20000, "a peer's share of the table is not taken")
   check(peer.in_step(scene.subnet), "no answer behind the Updates")
   peer.close()
   wait_for(lambda: len(scene.victim.api("admin/routes/selected")) == 1, "the routes go with their peer")
+  retractions = [announcement(*name, metric=0xFFFF) for name in strangers]
+  come_and_go = [frame for i in range(0, 20000, BATCH) for frame in names[i:i + BATCH] + retractions[i:i + BATCH]]
+  scene.flood("other names all the time", scene.peer(), come_and_go, seconds=10)
+  for i in range(10):
+    peer = scene.peer()
+    peer.send(b"".join(names[10000 * i:10000 * (i + 1)]))
+    check(peer.in_step(scene.subnet), "no answer behind the Updates")
+    peer.close()
+  scene.check_unharmed("the same peer, again and again")
   flapping = [frame for name in strangers[:500] for frame in (announcement(*name), announcement(*name, metric=0xFFFF))]
   scene.flood("Updates and retractions", scene.peer(), flapping)
   brief = [announcement(*name, metric=1, interval=interval) for name in strangers[:500] for interval in (0, 1)]

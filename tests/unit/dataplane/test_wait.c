@@ -245,7 +245,7 @@ static void twin_add(struct twin *twin, struct twin_item item, uint64_t now_ms)
 	if (item.deadline_ms > now_ms + 15000)
 		item.deadline_ms = now_ms + 15000;
 	twin->counters.enqueued++;
-	while (twin_bytes(twin, -1, &count, &oldest) + item.len > 8388608 || count == 16384) {
+	while (twin_bytes(twin, -1, &count, &oldest) + item.len > 4194304 || count == 16384) {
 		twin_remove(twin, oldest);
 		twin->counters.dropped++;
 	}

@@ -176,6 +176,100 @@ static void test_updates_of_one_peer(void **state)
 	rig_stop(rig);
 }
 
+enum { KEPT = 4096, SHARE = KEPT / UNASKED_PEERS_SHARE };
+
+/* Peers announce nodes `first` and following, which nobody looked for. Returns how many of them are believed. */
+static size_t tell_unasked(struct rig *rig, uint32_t peer, uint64_t first, unsigned count)
+{
+	size_t before = router_sizes(rig->router).entries;
+	for (uint64_t i = first; i < first + count; i++) {
+		struct origin o = origin_make(i, 0);
+		struct tlv update = make_update(&o, 5, 3);
+		router_handle_tlv(rig->router, peer, &update, rig->now);
+		if (i % 512 == 0) {
+			rig_pull(rig);
+			rig_forget(rig);
+		}
+	}
+	rig_pull(rig);
+	rig_forget(rig);
+	return router_sizes(rig->router).entries - before;
+}
+
+static bool is_learnt(struct rig *rig, uint32_t peer, uint64_t number)
+{
+	struct origin o = origin_make(number, 0);
+	give_update(rig, peer, &o, 5, 3);
+	return next_hop(rig, &o) == peer;
+}
+
+/* A peer has its share of the table. What it tells beyond that is believed when this node looks for it. */
+static void test_unasked_of_one_peer(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start_keeping(KEPT);
+	uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 30);
+	assert_int_equal(tell_unasked(rig, a, 1, SHARE + 500), SHARE);
+	assert_int_equal(router_counters(rig->router)->dropped_over_budget, 500);
+	struct origin wanted = origin_make(5000, 0);
+	assert_false(is_learnt(rig, a, 5000));
+	give_route_request(rig, b, wanted.subnet, 0);
+	assert_false(is_learnt(rig, a, 5000)); /* others look for it */
+	assert_int_equal(router_need_route(rig->router, &wanted.address, NEED_SEND, rig->now), ROUTE_SEARCHING);
+	assert_true(is_learnt(rig, a, 5000));
+	/* Changes of what is there, and another peer, are not affected. */
+	struct origin known = origin_make(1, 0);
+	give_update(rig, a, &known, 50, 4);
+	expect_update(rig, b, &known, 70, 4);
+	assert_true(is_learnt(rig, b, 6000));
+	rig_stop(rig);
+}
+
+/* What comes and goes leaves feasibility distances behind, so that new names are limited in time, too. */
+static void test_unasked_that_come_and_go(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start_keeping(KEPT);
+	uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 30);
+	assert_int_equal(tell_unasked(rig, a, 1, SHARE), SHARE);
+	for (uint64_t i = 1; i <= SHARE; i++) {
+		struct origin o = origin_make(i, 0);
+		give_retraction(rig, a, &o);
+	}
+	rig_pass(rig, 7000);
+	assert_int_equal(router_sizes(rig->router).subnets, 0);
+	assert_int_equal(router_sizes(rig->router).sources, SHARE);
+	/* The first ones cost nothing, both times. */
+	size_t free = 2 * UNASKED_ALWAYS, saved = 7 * UNASKED_PER_SECOND;
+	assert_int_equal(tell_unasked(rig, a, 10000, SHARE), free + saved);
+	assert_int_equal(tell_unasked(rig, b, 20000, SHARE), KEPT - SHARE - free - saved);
+	rig_stop(rig);
+}
+
+/* All peers together fill the table, and each still gets a few routes in, and what others look for. */
+static void test_unasked_of_all(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start_keeping(KEPT);
+	for (uint64_t i = 0; i < UNASKED_PEERS_SHARE; i++)
+		assert_int_equal(tell_unasked(rig, rig_peer(rig, 20), 1 + i * SHARE, SHARE), SHARE);
+	uint32_t late = rig_peer(rig, 30), other = rig_peer(rig, 30);
+	assert_int_equal(tell_unasked(rig, late, 10000, SHARE), UNASKED_ALWAYS);
+	assert_int_equal(router_sizes(rig->router).subnets, KEPT + UNASKED_ALWAYS);
+	struct origin wanted = origin_make(20000, 0);
+	give_route_request(rig, other, wanted.subnet, 0);
+	assert_true(is_learnt(rig, late, 20000));
+	/* Further entries for what is known are bounded as well. */
+	size_t entries = router_sizes(rig->router).entries;
+	while (entries < UNASKED_ENTRIES_EACH * KEPT) {
+		tell_unasked(rig, rig_peer(rig, 40), 1, SHARE);
+		assert_true(router_sizes(rig->router).entries > entries);
+		entries = router_sizes(rig->router).entries;
+	}
+	assert_int_equal(tell_unasked(rig, rig_peer(rig, 40), 1, SHARE), UNASKED_ALWAYS);
+	rig_stop(rig);
+}
+
 static void test_answers(void **state)
 {
 	(void)state;
@@ -347,6 +441,9 @@ int main(void)
 		cmocka_unit_test(test_requesters),
 		cmocka_unit_test(test_sources_of_one_subnet),
 		cmocka_unit_test(test_updates_of_one_peer),
+		cmocka_unit_test(test_unasked_of_one_peer),
+		cmocka_unit_test(test_unasked_that_come_and_go),
+		cmocka_unit_test(test_unasked_of_all),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_interests),
 		cmocka_unit_test(test_full_tables_refuse_updates),

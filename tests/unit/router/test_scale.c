@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "rig.h"
+#include "router/internal.h"
 
 enum { SUBNETS = 100000 };
 
@@ -33,7 +34,7 @@ static void test_memory_for_each_subnet(void **state)
 {
 	(void)state;
 	for (int read_between = 0; read_between < 2; read_between++) {
-		struct rig *rig = rig_start();
+		struct rig *rig = rig_start_keeping(UNASKED_PEERS_SHARE * (SUBNETS + 1));
 		uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 30);
 		size_t empty = router_sizes(rig->router).bytes;
 		announce_all(rig, a, 5, read_between);
@@ -68,7 +69,7 @@ static double seconds(void)
 static void test_death_touches_own_entries_only(void **state)
 {
 	(void)state;
-	struct rig *rig = rig_start();
+	struct rig *rig = rig_start_keeping(UNASKED_PEERS_SHARE * (SUBNETS + 1));
 	uint32_t big = rig_peer(rig, 20), small = rig_peer(rig, 20);
 	announce_all(rig, big, 5, true);
 	for (uint64_t i = SUBNETS + 1; i <= SUBNETS + 10; i++) {
