@@ -21,6 +21,8 @@ struct arguments {
 	const char *replay; /* scenario file, or NULL */
 	const char *save;   /* where a scenario file is to be written, or NULL */
 	uint64_t seeds;     /* how many runs */
+	bool traces;        /* the TLVs about one node */
+	size_t traced;
 };
 
 static void print_help(FILE *out)
@@ -37,6 +39,7 @@ static void print_help(FILE *out)
 	      "  --degree D       mean number of links of a node in a random or bridge topology (default: 4)\n"
 	      "  --deployed N     each Nth node behaves like deployed ones (default: none)\n"
 	      "  --minutes M      length of the run (default: 10)\n"
+	      "  --trace N        print each message about the subnet of node N\n"
 	      "  --slow BYTES     every fourth link holds at most so many control bytes, 96 or more (default: no "
 	      "limit)\n"
 	      "  --scenario S     what happens (default: random):\n",
@@ -112,6 +115,12 @@ static bool parse_option(int option, const char *value, struct arguments *ret)
 			return complain("--deployed", value, "a number");
 		options->deployed_every = (size_t)number;
 		return true;
+	case 'x':
+		if (!parse_number(value, 0, WORLD_NODES_MAX - 1, &number))
+			return complain("--trace", value, "the number of a node");
+		ret->traces = true;
+		ret->traced = (size_t)number;
+		return true;
 	case 'k':
 		return parse_number(value, 1, UINT64_MAX, &ret->seeds) || complain("--seeds", value, "1 or more");
 	case 'r':
@@ -163,10 +172,20 @@ static bool report(const struct world *world)
 	return !world->is_broken;
 }
 
+static struct world *start(const struct arguments *arguments, uint64_t seed)
+{
+	static size_t traced;
+	struct world *world = world_new(seed);
+	traced = arguments->traced;
+	world->observer = arguments->traces ? report_tlv : NULL;
+	world->observer_context = &traced;
+	return world;
+}
+
 /* Returns whether nothing broke. */
 static bool run_plan(const struct arguments *arguments, struct plan *plan)
 {
-	struct world *world = world_new(plan->seed);
+	struct world *world = start(arguments, plan->seed);
 	plan_run(plan, world);
 	bool is_whole = report(world);
 	world_free(world);
@@ -205,7 +224,7 @@ static bool run_seed(const struct arguments *arguments, uint64_t seed)
 		plan_release(&plan);
 		return is_whole;
 	}
-	struct world *world = world_new(seed);
+	struct world *world = start(arguments, seed);
 	arguments->scenario->run(world, &arguments->options);
 	is_whole = report(world);
 	world_free(world);
@@ -216,6 +235,7 @@ int main(int argc, char **argv)
 {
 	static const struct option long_options[] = {
 		{"seed", required_argument, NULL, 's'},
+		{"trace", required_argument, NULL, 'x'},
 		{"seeds", required_argument, NULL, 'k'},
 		{"replay", required_argument, NULL, 'r'},
 		{"save", required_argument, NULL, 'f'},

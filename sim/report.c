@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/link.h"
 #include "sim/memory.h"
 #include "sim/node.h"
 
@@ -78,6 +79,40 @@ static void print_repairs(const struct world *world, FILE *out)
 	fprintf(out, "%-20s %9" PRIu64 " ms\n", "90 %", times[count * 9 / 10]);
 	fprintf(out, "%-20s %9" PRIu64 " ms\n", "longest", times[count - 1]);
 	free(times);
+}
+
+static const struct tlv_prefix *prefix_of(const struct tlv *tlv)
+{
+	switch (tlv->type) {
+	case TLV_UPDATE:
+		return &tlv->update.prefix;
+	case TLV_ROUTE_REQUEST:
+		return &tlv->route_request.prefix;
+	case TLV_SEQNO_REQUEST:
+		return &tlv->seqno_request.prefix;
+	default:
+		return NULL;
+	}
+}
+
+void report_tlv(void *context, const struct world *world, const struct link_end *from, const struct tlv *tlv)
+{
+	const size_t *number = context;
+	const struct tlv_prefix *prefix = prefix_of(tlv);
+	if (prefix == NULL || *number >= world->node_count ||
+	    ip6_upper64(&prefix->subnet.addr) != world->nodes[*number]->upper64)
+		return;
+	printf("%9" PRIu64 " %u > %u %s", world->now_ms, from->node->index, link_end_other(from)->node->index,
+	       tlv_name(tlv->type));
+	if (tlv->type == TLV_UPDATE && tlv->update.metric == METRIC_INFINITE)
+		printf(", retraction\n");
+	else if (tlv->type == TLV_UPDATE)
+		printf(", metric %u, seqno %u, start %02x%02x\n", tlv->update.metric, tlv->update.seqno,
+		       tlv->update.router_id.bytes[ROUTER_ID_SIZE - 2], tlv->update.router_id.bytes[ROUTER_ID_SIZE - 1]);
+	else if (tlv->type == TLV_ROUTE_REQUEST)
+		printf(", generation %u\n", tlv->route_request.generation);
+	else
+		printf(", seqno %u, hops %u\n", tlv->seqno_request.seqno, tlv->seqno_request.hop_count);
 }
 
 void report_print(const struct world *world, FILE *out)

@@ -46,12 +46,12 @@ static void start_flows(struct world *world, size_t count)
 	}
 }
 
-/* Promised are ways between nodes of ours, through nodes of ours: not through hostile or deployed ones, to somebody
- * hostile ones lie about, or farther than a search goes. */
+/* Promised are ways between nodes of ours, through nodes of ours: not through hostile or deployed ones, farther than a
+ * search goes, or with somebody hostile ones lie about: to him, or from him, since the other end looks for his key. */
 static bool may_reach(const struct node *from, const struct node *to, size_t distance)
 {
 	return from != to && node_is_on(from) && node_is_on(to) && from->ops->is_ours && to->ops->is_ours &&
-	       !to->lied_about && distance <= SEARCH_RADIUS;
+	       !from->lied_about && !to->lied_about && distance <= SEARCH_RADIUS;
 }
 
 /* Sends from each node to all others, in a large world to some. */
