@@ -376,6 +376,15 @@ static bool deployed_selected_source(const void *speaker, const struct subnet *s
 	return true;
 }
 
+static size_t deployed_entry_count(const void *speaker)
+{
+	const struct deployed *deployed = speaker;
+	size_t count = 0;
+	for (uint32_t number = 0; number < deployed->subnet_slots; number++)
+		count += deployed->subnets[number].count;
+	return count;
+}
+
 const struct speaker_ops speaker_deployed = {
 	.name = "deployed",
 	.is_honest = true,
@@ -395,4 +404,5 @@ const struct speaker_ops speaker_deployed = {
 	.next_hop = deployed_next_hop,
 	.query_deadline = deployed_query_deadline,
 	.selected_source = deployed_selected_source,
+	.entry_count = deployed_entry_count,
 };

@@ -64,6 +64,16 @@ static bool flow_uses(const struct flow *flow, const struct link *link)
 	return false;
 }
 
+bool flow_is_any_over(const struct link *link)
+{
+	const struct traffic *traffic = &link->world->traffic;
+	for (size_t i = 0; i < traffic->flow_count; i++) {
+		if (traffic->flows[i]->running && flow_uses(traffic->flows[i], link))
+			return true;
+	}
+	return false;
+}
+
 void flow_mark_cut(const struct link *link)
 {
 	struct traffic *traffic = &link->world->traffic;

@@ -33,6 +33,9 @@ void flow_stop(struct flow *flow);
 /* An outage begins now; the next packet of the flow that is sent from now on and arrives ends it. */
 void flow_mark(struct flow *flow);
 
+/* Whether the present path of any flow uses a link. */
+bool flow_is_any_over(const struct link *link);
+
 /* Marks the flows whose present path uses a link that is about to fail. */
 void flow_mark_cut(const struct link *link);
 

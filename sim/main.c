@@ -38,6 +38,7 @@ static void print_help(FILE *out)
 	      "  --topology T     line, ring, grid, star, random or bridge (default: random)\n"
 	      "  --degree D       mean number of links of a node in a random or bridge topology (default: 4)\n"
 	      "  --deployed N     each Nth node behaves like deployed ones (default: none)\n"
+	      "  --flows N        so many flows, in scenarios with steady traffic (default: as many as nodes)\n"
 	      "  --minutes M      length of the run (default: 10)\n"
 	      "  --trace N        print each message about the subnet of node N\n"
 	      "  --slow BYTES     every fourth link holds at most so many control bytes, 96 or more (default: no "
@@ -114,6 +115,11 @@ static bool parse_option(int option, const char *value, struct arguments *ret)
 		if (!parse_number(value, 0, WORLD_NODES_MAX, &number))
 			return complain("--deployed", value, "a number");
 		options->deployed_every = (size_t)number;
+		return true;
+	case 'w':
+		if (!parse_number(value, 1, 1000000, &number))
+			return complain("--flows", value, "1 to 1000000");
+		options->flows = (size_t)number;
 		return true;
 	case 'x':
 		if (!parse_number(value, 0, WORLD_NODES_MAX - 1, &number))
@@ -243,6 +249,7 @@ int main(int argc, char **argv)
 		{"topology", required_argument, NULL, 't'},
 		{"degree", required_argument, NULL, 'd'},
 		{"deployed", required_argument, NULL, 'p'},
+		{"flows", required_argument, NULL, 'w'},
 		{"minutes", required_argument, NULL, 'm'},
 		{"slow", required_argument, NULL, 'l'},
 		{"scenario", required_argument, NULL, 'c'},

@@ -32,7 +32,7 @@ void plan_add(struct plan *plan, struct fault fault)
 	plan->faults[plan->fault_count++] = fault;
 }
 
-static void build(const struct plan *plan, struct world *world)
+void plan_build(const struct plan *plan, struct world *world)
 {
 	topology_add(world, plan->topology, plan->nodes, plan->degree);
 	for (size_t i = 0; i < world->link_count; i += 4)
@@ -48,6 +48,13 @@ static void build(const struct plan *plan, struct world *world)
 	world->check_every = large_tables ? CHECK_EVERY : 1;
 }
 
+/* A node that is still paused would be mended, but not there. */
+static void wait_for_all(struct world *world)
+{
+	for (size_t i = 0; i < world->node_count; i++)
+		world_run_until(world, world->nodes[i]->paused_until_ms);
+}
+
 static void make_whole(struct world *world)
 {
 	for (size_t i = 0; i < world->link_count; i++)
@@ -60,7 +67,7 @@ static void make_whole(struct world *world)
 
 void plan_run(const struct plan *plan, struct world *world)
 {
-	build(plan, world);
+	plan_build(plan, world);
 	for (size_t i = 0; i < plan->fault_count && plan->faults[i].at_ms <= plan->end_ms; i++) {
 		if (!world_run_until(world, plan->faults[i].at_ms))
 			return;
@@ -69,6 +76,7 @@ void plan_run(const struct plan *plan, struct world *world)
 	world_run_until(world, plan->end_ms);
 	for (size_t i = 0; i < world->traffic.flow_count; i++)
 		flow_stop(world->traffic.flows[i]);
+	wait_for_all(world);
 	if (!world->is_broken)
 		make_whole(world);
 	world_run_for(world, plan->deployed_every > 0 ? SETTLE_DEPLOYED_MS : SETTLE_MS);

@@ -54,6 +54,9 @@ void plan_release(struct plan *plan);
 
 void plan_add(struct plan *plan, struct fault fault);
 
+/* Builds the network of a plan in an empty world of its seed. Nothing is started. */
+void plan_build(const struct plan *plan, struct world *world);
+
 /* Joins, cuts, partitions, restarts, pauses, clock jumps and so on at random moments up to `end_ms`, with traffic. The
  * network's shape has to be set. */
 void plan_fill_randomly(struct plan *plan);

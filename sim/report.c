@@ -22,28 +22,37 @@ static void print_messages(const struct world *world, FILE *out)
 		(double)world->retractions_sent / node_minutes);
 }
 
+static double mean(size_t total, size_t count)
+{
+	return count > 0 ? (double)total / (double)count : 0;
+}
+
+/* Entries of all that have a table; the rest of our routers alone. */
 static void print_sizes(const struct world *world, FILE *out)
 {
 	struct router_sizes total = {0};
-	size_t nodes = 0;
+	size_t tables = 0, routers = 0;
 	for (size_t i = 0; i < world->node_count; i++) {
-		if (world->nodes[i]->router == NULL)
+		const struct node *node = world->nodes[i];
+		if (!node_is_on(node) || node->ops->entry_count == NULL)
 			continue;
-		struct router_sizes sizes = router_sizes(world->nodes[i]->router);
+		total.entries += node->ops->entry_count(node->speaker);
+		tables++;
+		if (node->router == NULL)
+			continue;
+		struct router_sizes sizes = router_sizes(node->router);
 		total.subnets += sizes.subnets;
-		total.entries += sizes.entries;
 		total.sources += sizes.sources;
 		total.queries += sizes.queries;
 		total.bytes += sizes.bytes;
-		nodes++;
+		routers++;
 	}
-	double count = nodes > 0 ? (double)nodes : 1;
 	fprintf(out, "\n%-20s %12s\n", "table", "per node");
-	fprintf(out, "%-20s %12.1f\n", "subnets", (double)total.subnets / count);
-	fprintf(out, "%-20s %12.1f\n", "entries", (double)total.entries / count);
-	fprintf(out, "%-20s %12.1f\n", "sources", (double)total.sources / count);
-	fprintf(out, "%-20s %12.1f\n", "searches", (double)total.queries / count);
-	fprintf(out, "%-20s %12.0f\n", "bytes", (double)total.bytes / count);
+	fprintf(out, "%-20s %12.1f\n", "entries", mean(total.entries, tables));
+	fprintf(out, "%-20s %12.1f\n", "subnets", mean(total.subnets, routers));
+	fprintf(out, "%-20s %12.1f\n", "sources", mean(total.sources, routers));
+	fprintf(out, "%-20s %12.1f\n", "searches", mean(total.queries, routers));
+	fprintf(out, "%-20s %12.0f\n", "bytes", mean(total.bytes, routers));
 }
 
 static void print_packets(const struct world *world, FILE *out)
@@ -75,6 +84,10 @@ static void print_repairs(const struct world *world, FILE *out)
 	uint64_t *times = memory_new(count, sizeof(*times));
 	memcpy(times, world->traffic.repairs_ms, count * sizeof(*times));
 	qsort(times, count, sizeof(*times), compare_times);
+	size_t soon = 0;
+	while (soon < count && times[soon] <= 1000)
+		soon++;
+	fprintf(out, "%-20s %9.1f %%\n", "within 1 s", 100.0 * (double)soon / (double)count);
 	fprintf(out, "%-20s %9" PRIu64 " ms\n", "median", times[count / 2]);
 	fprintf(out, "%-20s %9" PRIu64 " ms\n", "90 %", times[count * 9 / 10]);
 	fprintf(out, "%-20s %9" PRIu64 " ms\n", "longest", times[count - 1]);

@@ -14,7 +14,9 @@
 
 enum {
 	FLOW_INTERVAL_MS = 500,
+	FAST_FLOW_INTERVAL_MS = 100, /* where the time without a path is measured */
 	REPAIR_MAX_MS = 65000,
+	SPARE_LINK_TRIES = 1000,
 	REACH_DESTINATIONS = 12, /* of each node in a world of more than SMALL_WORLD nodes: searches have a budget */
 	SMALL_WORLD = 64,
 	SEARCH_RADIUS = ROUTE_REQUEST_GENERATION_MAX + 1,
@@ -30,19 +32,14 @@ static struct link *random_link(struct world *world)
 	return world->links[world_random(world, 0, world->link_count - 1)];
 }
 
-static void build(struct world *world, const struct scenario_options *options)
+static void start_flows(struct world *world, const struct scenario_options *options, uint32_t interval_ms)
 {
-	topology_add(world, options->topology, options->nodes, options->degree);
-	for (size_t i = 0; i < world->link_count; i += 4)
-		world->links[i]->credit_bytes = options->credit_bytes;
-}
-
-static void start_flows(struct world *world, size_t count)
-{
-	for (size_t i = 0; i < count && world->node_count > 1; i++) {
+	for (size_t i = options->flows > 0 ? options->flows : options->nodes; i > 0;) {
 		struct node *source = random_node(world), *destination = random_node(world);
-		if (source != destination)
-			flow_start(source, destination, FLOW_INTERVAL_MS);
+		if (source == destination)
+			continue;
+		flow_start(source, destination, interval_ms);
+		i--;
 	}
 }
 
@@ -91,9 +88,10 @@ void scenario_run_random(struct world *world, const struct scenario_options *opt
 	plan_release(&plan);
 }
 
-struct plan scenario_plan(uint64_t seed, const struct scenario_options *options)
+/* A plan in which nothing happens. */
+static struct plan empty_plan(uint64_t seed, const struct scenario_options *options)
 {
-	struct plan plan = {
+	return (struct plan){
 		.seed = seed,
 		.topology = options->topology,
 		.nodes = options->nodes,
@@ -102,47 +100,82 @@ struct plan scenario_plan(uint64_t seed, const struct scenario_options *options)
 		.deployed_every = options->deployed_every,
 		.end_ms = options->span_ms,
 	};
+}
+
+struct plan scenario_plan(uint64_t seed, const struct scenario_options *options)
+{
+	struct plan plan = empty_plan(seed, options);
 	plan_fill_randomly(&plan);
 	return plan;
 }
 
 /* ---- the others --------------------------------------------------------------------------------------------------- */
 
+static void start_all(struct world *world, const struct scenario_options *options)
+{
+	struct plan plan = empty_plan(world->seed, options);
+	plan_build(&plan, world);
+	topology_start(world);
+}
+
 static void run_idle(struct world *world, const struct scenario_options *options)
 {
-	build(world, options);
-	topology_start(world);
+	start_all(world, options);
 	world_run_for(world, options->span_ms);
 }
 
 static void run_steady(struct world *world, const struct scenario_options *options)
 {
-	build(world, options);
-	topology_start(world);
+	start_all(world, options);
 	world_run_for(world, 10000);
-	start_flows(world, options->nodes);
+	start_flows(world, options, FLOW_INTERVAL_MS);
 	world_run_for(world, options->span_ms);
 }
 
-/* Cuts one link after the other, gives each up to a minute, and heals it. */
-static void run_cuts(struct world *world, const struct scenario_options *options)
+/* A link in use, without which there is still a way between its ends; any link where there is hardly one. */
+static struct link *random_spare_link(struct world *world)
 {
-	build(world, options);
-	topology_start(world);
+	struct link *link = random_link(world);
+	for (unsigned tries = 0; tries < SPARE_LINK_TRIES; tries++) {
+		link->ends[0].muted = true;
+		bool is_spare = topology_connects(world, link->ends[0].node, link->ends[1].node);
+		link->ends[0].muted = false;
+		if (is_spare && flow_is_any_over(link))
+			break;
+		link = random_link(world);
+	}
+	return link;
+}
+
+/* Takes one link after the other away, gives each up to a minute, and heals it. */
+static void run_losses(struct world *world, const struct scenario_options *options, void (*lose)(struct link *link))
+{
+	start_all(world, options);
 	world_run_for(world, REPAIR_MAX_MS);
-	start_flows(world, options->nodes);
+	start_flows(world, options, FAST_FLOW_INTERVAL_MS);
 	uint64_t end_ms = world->now_ms + options->span_ms;
 	while (world_run_for(world, 2000) && world->now_ms < end_ms) {
-		struct link *link = random_link(world);
-		link_cut(link);
+		struct link *link = random_spare_link(world);
+		lose(link);
 		world_run_for(world, REPAIR_MAX_MS);
 		link_heal(link);
 	}
 }
 
+static void run_cuts(struct world *world, const struct scenario_options *options)
+{
+	run_losses(world, options, link_cut);
+}
+
+static void run_silences(struct world *world, const struct scenario_options *options)
+{
+	run_losses(world, options, link_cut_silently);
+}
+
 const struct scenario scenarios[] = {
 	{"random", "joins, cuts, half-open peers, heals and restarts at random, with traffic", scenario_run_random},
-	{"cuts", "steady traffic; one link after the other is cut and healed", run_cuts},
+	{"cuts", "steady traffic; one link in use after the other is cut and healed", run_cuts},
+	{"silences", "the same, but nobody is told that a link is cut", run_silences},
 	{"steady", "steady traffic in an unchanging network", run_steady},
 	{"idle", "all join at once, then nothing happens", run_idle},
 	{NULL, NULL, NULL},

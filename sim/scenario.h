@@ -16,6 +16,7 @@ struct scenario_options {
 	uint64_t span_ms;
 	size_t credit_bytes;   /* for every fourth link; 0: no link is slow */
 	size_t deployed_every; /* each so manieth node behaves like deployed ones; 0: none does */
+	size_t flows;          /* 0: as many as nodes */
 };
 
 struct scenario {

@@ -46,6 +46,7 @@ struct speaker_ops {
 	uint64_t (*query_deadline)(const void *speaker, const struct ip6 *address);
 	/* The router id of the selected route to a /64. Returns false when there is none. */
 	bool (*selected_source)(const void *speaker, const struct subnet *subnet, struct router_id *ret);
+	size_t (*entry_count)(const void *speaker); /* NULL: it has no table */
 };
 
 extern const struct speaker_ops speaker_ours, speaker_deployed, speaker_hostile;

@@ -106,6 +106,11 @@ static bool ours_selected_source(const void *speaker, const struct subnet *subne
 	return search.found;
 }
 
+static size_t ours_entry_count(const void *speaker)
+{
+	return router_sizes(speaker).entries;
+}
+
 const struct speaker_ops speaker_ours = {
 	.name = "ours",
 	.is_ours = true,
@@ -127,4 +132,5 @@ const struct speaker_ops speaker_ours = {
 	.next_hop = ours_next_hop,
 	.query_deadline = ours_query_deadline,
 	.selected_source = ours_selected_source,
+	.entry_count = ours_entry_count,
 };

@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# All tests: tools/test.sh [STEP...], steps: gcc clang thread release nodes interop (default: all of them)
+# All tests: tools/test.sh [STEP...], steps: gcc clang thread release nodes soak interop (default: all)
 #
 #   gcc      unit tests, vectors, fuzz corpora, simulation and source layout: gcc, address + undefined sanitizers
 #   clang    the same without simulation and layout, which the compiler does not change: clang, same sanitizers
 #   thread   what runs in several threads, and a line of real nodes: thread sanitizer
-#   release  unit tests as users get them: optimized, hardened, linked as a whole
+#   release  unit tests as users get them: optimized, hardened, linked as a whole; simulation at its full size
 #   nodes    real nodes in network namespaces: all tests under the address sanitizer, throughput as users get it
+#   soak     a dozen real nodes for some minutes with churn, cuts and floods, under the address sanitizer
 #   interop  real nodes beside deployed ones; needs MYCELIUM_REFERENCE, the path of such a program
 #
 # Ends with one line "N passed, N failed[, N skipped]"; the exit status is 0 when nothing failed.
@@ -117,12 +118,23 @@ step_thread() {
 }
 
 step_release() {
-	build_release && unit build-release --suite unit
+	build_release && unit build-release --suite unit --suite sim
 }
 
 step_nodes() {
 	build_gcc && nodes build-gcc-asan address --sanitized --seconds 3 tests/netns
 	build_release && nodes build-release release --jobs 1 --filter '^lines/' tests/netns
+}
+
+step_soak() {
+	build_gcc || return
+	echo "== soak"
+	: >"$tally"
+	# shellcheck disable=SC2086 # prefixes of several words
+	$as_root $fixed_layout tests/netns/soak.py --program build-gcc-asan/src/mycelium --sanitized --nodes 12 \
+		--minutes 2 --rest-every 45 --tally "$tally"
+	# shellcheck disable=SC2046 # three numbers
+	add $([ -s "$tally" ] && cat "$tally" || echo 0 1 0)
 }
 
 step_interop() {
@@ -133,10 +145,10 @@ step_interop() {
 }
 
 tools/deps.sh build lab test || exit 1
-[ $# -gt 0 ] || set -- gcc clang thread release nodes interop
+[ $# -gt 0 ] || set -- gcc clang thread release nodes soak interop
 for step in "$@"; do
 	if ! declare -F "step_$step" >/dev/null; then
-		echo "tools/test.sh: unknown step \"$step\", there are: gcc clang thread release nodes interop" >&2
+		echo "tools/test.sh: unknown step \"$step\", there are: gcc clang thread release nodes soak interop" >&2
 		exit 2
 	fi
 done

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many real nodes for a long time, with churn, cuts, stops and floods; in the end nothing may be lost.
 
-    tests/netns/soak.py [--program build/mycelium] [--minutes 60] [--nodes 30] [--seed N] [--tally FILE]
+    tests/netns/soak.py [--program build/mycelium] [--minutes 60] [--nodes 30] [--seed N] [--rest-every SECONDS] [--tally FILE]
 
 Nodes form a ring with random chords, each in a namespace of its own. A script, random but repeatable by its seed, kills
 and restarts nodes, cuts links without a word, stops processes and lets strangers flood nodes, while everybody pings
@@ -29,7 +29,6 @@ from netlab import Failed, check, wait_for  # noqa: E402
 from node import Node  # noqa: E402
 
 CHORDS_PER_NODE = 0.5
-REST_EVERY_SECONDS = 240
 REST_SECONDS_MAX = 150
 GROWTH_MAX_KIB = 8 * 1024
 GROWTH_SANITIZED_MAX_KIB = 600 * 1024
@@ -222,10 +221,10 @@ class Soak:
     self.start()
     # What every node needs once, for routes to all others and for its first churn, is no loss.
     self.first_rests.append(self.rest(limit=False))
-    self.churn(min(end, time.monotonic() + min(REST_EVERY_SECONDS, 15 * self.options.minutes)))
+    self.churn(min(end, time.monotonic() + min(self.options.rest_every, 15 * self.options.minutes)))
     self.first_rests.append(self.rest(limit=False))
     while time.monotonic() < end:
-      self.churn(min(end, time.monotonic() + REST_EVERY_SECONDS))
+      self.churn(min(end, time.monotonic() + self.options.rest_every))
       self.rest(limit=True)
     self.report()
 
@@ -244,6 +243,7 @@ def parse():
   parser.add_argument("--program", default="build/mycelium", help="the node under test")
   parser.add_argument("--minutes", type=float, default=60)
   parser.add_argument("--nodes", type=int, default=30)
+  parser.add_argument("--rest-every", type=float, default=240, metavar="SECONDS", help="between two rests")
   parser.add_argument("--seed", type=int, default=int(time.time()))
   parser.add_argument("--sanitized", action="store_true", help="the program keeps freed memory for a while")
   parser.add_argument("--tally", help="write PASSED FAILED SKIPPED to this file instead of printing the count")
