@@ -8,6 +8,8 @@
 #include "sim/link.h"
 #include "sim/node.h"
 
+enum { RATED_CREDIT_BYTES = 4096 };
+
 void fault_bring_up(struct world *world, size_t number)
 {
 	struct node *node = world->nodes[number];
@@ -75,9 +77,13 @@ static void delay(struct world *world, const uint64_t *arguments)
 	world->links[arguments[0]]->delay_ms = arguments[1] > 0 ? (uint32_t)arguments[1] : 1;
 }
 
+/* No connection takes more bytes than it can carry, so on a slow one the node has to wait, now and until all is sent. */
 static void rate(struct world *world, const uint64_t *arguments)
 {
-	world->links[arguments[0]]->rate = arguments[1];
+	struct link *link = world->links[arguments[0]];
+	link->rate = arguments[1];
+	if (link->credit_bytes == 0)
+		link->credit_bytes = RATED_CREDIT_BYTES;
 }
 
 static void pause_node(struct world *world, const uint64_t *arguments)

@@ -38,9 +38,9 @@ enum {
 	SOURCES_PER_DESTINATION_MAX = 64, /* router ids change with each restart of their node only */
 	ORIGINATORS_MAX = 1 << 22,
 	UNASKED_MAX = 32768,                /* destinations learnt although nobody looked for them */
-	UNASKED_PEERS_SHARE = 2,            /* one peer may tell half of that many, */
-	UNASKED_PER_SECOND = 50,            /* once they are told no more than so many new ones, */
-	UNASKED_ENTRIES_EACH = 4,           /* and all peers together so many times as many entries */
+	UNASKED_PEERS_SHARE = 2,            /* one peer may tell half of that many at once, */
+	UNASKED_PER_SECOND = 50,            /* and then so many new ones, or new router ids, a second; */
+	UNASKED_ENTRIES_EACH = 4,           /* all peers together so many times as many entries; */
 	UNASKED_ALWAYS = 256,               /* entries that every peer may have, whatever the others took */
 	QUERIES_MAX = 65536,
 	QUERIES_RESERVED = 8192,            /* of them, for what this node itself looks for */

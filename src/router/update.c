@@ -14,6 +14,7 @@ struct reception {
 	uint32_t originator;
 	uint16_t metric, seqno;
 	uint64_t lifetime_ms;
+	bool is_new_source; /* its router id was not known */
 	bool feasible;
 };
 
@@ -147,25 +148,35 @@ static void new_entry(struct router *router, const struct reception *update)
 	reselect(router, update->destination, &old, handle);
 }
 
+static uint32_t share_of_peer(const struct router *router)
+{
+	return router->unasked_max / UNASKED_PEERS_SHARE;
+}
+
+/* A name that was not known before may leave a feasibility distance behind, which outlives its route. */
+static bool may_name_another(const struct router *router, struct neighbour *from)
+{
+	return token_bucket_take(&from->unasked_budget, UNASKED_PER_SECOND, share_of_peer(router), router->now_ms);
+}
+
 /* Whether there is room for a route that would add to the table. What this node looks for is always learnt, what others
  * look for within the share of the peer. The rest is told to everybody by nodes that may not even exist: beyond the
  * budget it looks as if it had not been told, and is found by a search when somebody needs it. */
-static bool may_learn(struct router *router, struct neighbour *from, uint32_t destination, uint64_t upper)
+static bool may_learn(struct router *router, const struct reception *update, uint64_t upper)
 {
+	struct neighbour *from = update->from;
 	const struct query *query = query_find(router, upper);
 	if (from->entry_count < UNASKED_ALWAYS || (query != NULL && query->for_this_node))
 		return true;
-	uint32_t share = router->unasked_max / UNASKED_PEERS_SHARE;
-	if (from->entry_count >= share)
+	if (from->entry_count >= share_of_peer(router))
 		return false;
 	if (query != NULL)
 		return true;
 	if (router->entries.count >= (uint64_t)UNASKED_ENTRIES_EACH * router->unasked_max)
 		return false;
-	if (destination != 0)
-		return true;
-	return router->destinations.count < router->unasked_max &&
-	       token_bucket_take(&from->unasked_budget, UNASKED_PER_SECOND, share, router->now_ms);
+	if (update->destination != 0)
+		return !update->is_new_source || may_name_another(router, from);
+	return router->destinations.count < router->unasked_max && may_name_another(router, from);
 }
 
 static void receive_route(struct router *router, struct reception *update, const struct subnet *subnet)
@@ -175,7 +186,10 @@ static void receive_route(struct router *router, struct reception *update, const
 	bool exists = update->destination != 0 && destination_at(router, update->destination)->first != 0;
 	uint32_t handle = exists ? entry_find(router, update->destination, update->from) : 0;
 	if (handle != 0) {
-		change_entry(router, update, handle);
+		if (!update->is_new_source || may_name_another(router, update->from))
+			change_entry(router, update, handle);
+		else
+			router->counters.dropped_over_budget++;
 		return;
 	}
 	if (!update->feasible) { /* 5, 8 */
@@ -184,7 +198,7 @@ static void receive_route(struct router *router, struct reception *update, const
 		*(exists ? &router->counters.updates_skipped_selection : &router->counters.updates_not_interested) += 1;
 		return;
 	}
-	bool has_room = may_learn(router, update->from, update->destination, ip6_upper64(&subnet->addr));
+	bool has_room = may_learn(router, update, ip6_upper64(&subnet->addr));
 	if (has_room && update->destination == 0)
 		update->destination = destination_find_or_make(router, subnet);
 	if (has_room && update->destination != 0)
@@ -222,7 +236,8 @@ void update_handle(struct router *router, struct neighbour *from, const struct t
 					      .originator = originator,
 					      .metric = update->metric,
 					      .seqno = update->seqno,
-					      .lifetime_ms = lifetime_ms(update->interval_cs)};
+					      .lifetime_ms = lifetime_ms(update->interval_cs),
+					      .is_new_source = originator_at(router, originator)->references == 1};
 		receive_route(router, &reception, &subnet);
 	}
 	originator_forget(router, originator);

@@ -70,9 +70,9 @@ class Identity:
     return self.forge.ask("seal", self.secret, to.public, kind, source, destination, hop_limit, payload)[0]
 
 
-def announcement(public, address, metric=0, interval=30000, seqno=0):
-  """An Update for the /64 of an address, as the owner of the key would say it."""
-  router_id = public + bytes(2) + b"forged"
+def announcement(public, address, metric=0, interval=30000, seqno=0, start=b"forged"):
+  """An Update for the /64 of an address, as the owner of the key would say it; each of its starts has 6 bytes of its own."""
+  router_id = public + bytes(2) + start
   return hostile.update(text(address[:8] + bytes(8)), 64, metric, seqno, interval, router_id)
 
 

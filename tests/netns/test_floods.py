@@ -81,6 +81,8 @@ def test_updates(lab):
     check(peer.in_step(scene.subnet), "no answer behind the Updates")
     peer.close()
   scene.check_unharmed("the same peer, again and again")
+  restarts = [announcement(*name, start=i.to_bytes(6, "big")) for i in range(50) for name in strangers[:2000]]
+  scene.flood("new router ids all the time", scene.peer(), restarts, seconds=10)
   flapping = [frame for name in strangers[:500] for frame in (announcement(*name), announcement(*name, metric=0xFFFF))]
   scene.flood("Updates and retractions", scene.peer(), flapping)
   brief = [announcement(*name, metric=1, interval=interval) for name in strangers[:500] for interval in (0, 1)]

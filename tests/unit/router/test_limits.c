@@ -246,6 +246,34 @@ static void test_unasked_that_come_and_go(void **state)
 	rig_stop(rig);
 }
 
+/* So are new router ids of what is known: each of them may be a new source. */
+static void test_router_ids_of_one_peer(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start_keeping(KEPT);
+	uint32_t a = rig_peer(rig, 20);
+	rig_peer(rig, 30);
+	enum { SUBNETS = 200, LIVES = 20 };
+	for (unsigned life = 0; life < LIVES; life++) {
+		for (unsigned i = 1; i <= SUBNETS; i++) {
+			struct origin o = origin_make(i, (uint8_t)life);
+			give_update(rig, a, &o, 5, 3);
+		}
+	}
+	/* The first routes to each cost nothing. */
+	assert_int_equal(router_sizes(rig->router).sources, SUBNETS + SHARE);
+	assert_int_equal(router_counters(rig->router)->dropped_over_budget, SUBNETS * (LIVES - 1) - SHARE);
+	assert_int_equal(router_sizes(rig->router).entries, SUBNETS);
+	rig_pass(rig, 1000);
+	struct origin restarted = origin_make(1, LIVES), present = {0};
+	struct router_route route;
+	give_update(rig, a, &restarted, 5, 3);
+	present.subnet = restarted.subnet;
+	assert_true(route_via(rig, &present, a, &route));
+	assert_true(router_id_equal(&route.router_id, &restarted.rid));
+	rig_stop(rig);
+}
+
 /* All peers together fill the table, and each still gets a few routes in, and what others look for. */
 static void test_unasked_of_all(void **state)
 {
@@ -443,6 +471,7 @@ int main(void)
 		cmocka_unit_test(test_updates_of_one_peer),
 		cmocka_unit_test(test_unasked_of_one_peer),
 		cmocka_unit_test(test_unasked_that_come_and_go),
+		cmocka_unit_test(test_router_ids_of_one_peer),
 		cmocka_unit_test(test_unasked_of_all),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_interests),
