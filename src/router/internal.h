@@ -37,11 +37,15 @@ enum {
 	SOURCES_MAX = 1 << 22,
 	SOURCES_PER_DESTINATION_MAX = 64, /* router ids change with each restart of their node only */
 	ORIGINATORS_MAX = 1 << 22,
-	UNASKED_MAX = 32768,                /* destinations learnt although nobody looked for them */
-	UNASKED_PEERS_SHARE = 2,            /* one peer may tell half of that many at once, */
-	UNASKED_PER_SECOND = 50,            /* and then so many new ones, or new router ids, a second; */
-	UNASKED_ENTRIES_EACH = 4,           /* all peers together so many times as many entries; */
-	UNASKED_ALWAYS = 256,               /* entries that every peer may have, whatever the others took */
+	/* What nobody looked for, or only others: subnets in all, and so many times as many entries and router ids. A peer
+	 * with few routes may go on when the others have taken everything. */
+	UNASKED_MAX = 32768,
+	UNASKED_ROWS_EACH = 4,
+	UNASKED_FEW = 256,
+	UNASKED_FEW_FACTOR = 2,
+	ASKED_BY_OTHERS_FACTOR = 4,
+	UNASKED_PEERS_SHARE = 2, /* one peer may tell half of them at once, then so many new names a second */
+	UNASKED_PER_SECOND = 50,
 	QUERIES_MAX = 65536,
 	QUERIES_RESERVED = 8192,            /* of them, for what this node itself looks for */
 	SEQNO_REQUESTS_MAX = 65536,         /* beyond: the oldest goes */

@@ -153,6 +153,12 @@ static uint32_t share_of_peer(const struct router *router)
 	return router->unasked_max / UNASKED_PEERS_SHARE;
 }
 
+static bool tables_have_room(const struct router *router, uint64_t subnets)
+{
+	return router->destinations.count < subnets && router->entries.count < UNASKED_ROWS_EACH * subnets &&
+	       router->originators.count < UNASKED_ROWS_EACH * subnets;
+}
+
 /* A name that was not known before may leave a feasibility distance behind, which outlives its route. */
 static bool may_name_another(const struct router *router, struct neighbour *from)
 {
@@ -160,23 +166,30 @@ static bool may_name_another(const struct router *router, struct neighbour *from
 }
 
 /* Whether there is room for a route that would add to the table. What this node looks for is always learnt, what others
- * look for within the share of the peer. The rest is told to everybody by nodes that may not even exist: beyond the
+ * look for within the share of the peer. The rest is told to everybody, perhaps by somebody who made it up: beyond the
  * budget it looks as if it had not been told, and is found by a search when somebody needs it. */
-static bool may_learn(struct router *router, const struct reception *update, uint64_t upper)
+static bool may_learn(const struct router *router, const struct reception *update, uint64_t upper)
 {
 	struct neighbour *from = update->from;
 	const struct query *query = query_find(router, upper);
-	if (from->entry_count < UNASKED_ALWAYS || (query != NULL && query->for_this_node))
+	if (query != NULL && query->for_this_node)
 		return true;
 	if (from->entry_count >= share_of_peer(router))
 		return false;
+	uint64_t subnets = router->unasked_max;
 	if (query != NULL)
-		return true;
-	if (router->entries.count >= (uint64_t)UNASKED_ENTRIES_EACH * router->unasked_max)
-		return false;
-	if (update->destination != 0)
-		return !update->is_new_source || may_name_another(router, from);
-	return router->destinations.count < router->unasked_max && may_name_another(router, from);
+		return tables_have_room(router, subnets * ASKED_BY_OTHERS_FACTOR);
+	if (from->entry_count < UNASKED_FEW)
+		subnets *= UNASKED_FEW_FACTOR;
+	bool is_new = update->destination == 0 || update->is_new_source;
+	return tables_have_room(router, subnets) && (!is_new || may_name_another(router, from));
+}
+
+/* The same for another router id of a route that is there. */
+static bool may_rename(const struct router *router, const struct reception *update)
+{
+	return !update->is_new_source || (tables_have_room(router, (uint64_t)router->unasked_max * UNASKED_FEW_FACTOR) &&
+					  may_name_another(router, update->from));
 }
 
 static void receive_route(struct router *router, struct reception *update, const struct subnet *subnet)
@@ -186,7 +199,7 @@ static void receive_route(struct router *router, struct reception *update, const
 	bool exists = update->destination != 0 && destination_at(router, update->destination)->first != 0;
 	uint32_t handle = exists ? entry_find(router, update->destination, update->from) : 0;
 	if (handle != 0) {
-		if (!update->is_new_source || may_name_another(router, update->from))
+		if (may_rename(router, update))
 			change_entry(router, update, handle);
 		else
 			router->counters.dropped_over_budget++;

@@ -121,6 +121,18 @@ static inline void rig_pull(struct rig *rig)
 	rig_check(rig);
 }
 
+/* Pulls everything and keeps nothing, however much it is. */
+static inline void rig_discard(struct rig *rig)
+{
+	struct tlv tlv;
+	struct router_event event;
+	while (router_next_event(rig->router, &event))
+		;
+	for (uint32_t peer; (peer = router_next_ready_peer(rig->router)) != ROUTER_NO_PEER;)
+		while (router_next_tlv(rig->router, peer, rig->now, &tlv))
+			;
+}
+
 /* Adds a peer whose link costs exactly `cost`, and forgets what that caused. */
 static inline uint32_t rig_peer(struct rig *rig, uint16_t cost)
 {

@@ -186,13 +186,8 @@ static size_t tell_unasked(struct rig *rig, uint32_t peer, uint64_t first, unsig
 		struct origin o = origin_make(i, 0);
 		struct tlv update = make_update(&o, 5, 3);
 		router_handle_tlv(rig->router, peer, &update, rig->now);
-		if (i % 512 == 0) {
-			rig_pull(rig);
-			rig_forget(rig);
-		}
 	}
-	rig_pull(rig);
-	rig_forget(rig);
+	rig_discard(rig);
 	return router_sizes(rig->router).entries - before;
 }
 
@@ -239,10 +234,9 @@ static void test_unasked_that_come_and_go(void **state)
 	rig_pass(rig, 7000);
 	assert_int_equal(router_sizes(rig->router).subnets, 0);
 	assert_int_equal(router_sizes(rig->router).sources, SHARE);
-	/* The first ones cost nothing, both times. */
-	size_t free = 2 * UNASKED_ALWAYS, saved = 7 * UNASKED_PER_SECOND;
-	assert_int_equal(tell_unasked(rig, a, 10000, SHARE), free + saved);
-	assert_int_equal(tell_unasked(rig, b, 20000, SHARE), KEPT - SHARE - free - saved);
+	size_t saved = 7 * UNASKED_PER_SECOND;
+	assert_int_equal(tell_unasked(rig, a, 10000, SHARE), saved);
+	assert_int_equal(tell_unasked(rig, b, 20000, SHARE), KEPT - SHARE - saved);
 	rig_stop(rig);
 }
 
@@ -260,9 +254,8 @@ static void test_router_ids_of_one_peer(void **state)
 			give_update(rig, a, &o, 5, 3);
 		}
 	}
-	/* The first routes to each cost nothing. */
-	assert_int_equal(router_sizes(rig->router).sources, SUBNETS + SHARE);
-	assert_int_equal(router_counters(rig->router)->dropped_over_budget, SUBNETS * (LIVES - 1) - SHARE);
+	assert_int_equal(router_sizes(rig->router).sources, SHARE);
+	assert_int_equal(router_counters(rig->router)->dropped_over_budget, SUBNETS * LIVES - SHARE);
 	assert_int_equal(router_sizes(rig->router).entries, SUBNETS);
 	rig_pass(rig, 1000);
 	struct origin restarted = origin_make(1, LIVES), present = {0};
@@ -274,7 +267,8 @@ static void test_router_ids_of_one_peer(void **state)
 	rig_stop(rig);
 }
 
-/* All peers together fill the table, and each still gets a few routes in, and what others look for. */
+/* All peers together fill the table. Each still gets a few routes in, until that is too much, and what others look for,
+ * until that is too much, and what this node looks for. */
 static void test_unasked_of_all(void **state)
 {
 	(void)state;
@@ -282,19 +276,39 @@ static void test_unasked_of_all(void **state)
 	for (uint64_t i = 0; i < UNASKED_PEERS_SHARE; i++)
 		assert_int_equal(tell_unasked(rig, rig_peer(rig, 20), 1 + i * SHARE, SHARE), SHARE);
 	uint32_t late = rig_peer(rig, 30), other = rig_peer(rig, 30);
-	assert_int_equal(tell_unasked(rig, late, 10000, SHARE), UNASKED_ALWAYS);
-	assert_int_equal(router_sizes(rig->router).subnets, KEPT + UNASKED_ALWAYS);
+	assert_int_equal(tell_unasked(rig, late, 10000, SHARE), UNASKED_FEW);
+	assert_int_equal(router_sizes(rig->router).subnets, KEPT + UNASKED_FEW);
 	struct origin wanted = origin_make(20000, 0);
 	give_route_request(rig, other, wanted.subnet, 0);
 	assert_true(is_learnt(rig, late, 20000));
-	/* Further entries for what is known are bounded as well. */
-	size_t entries = router_sizes(rig->router).entries;
-	while (entries < UNASKED_ENTRIES_EACH * KEPT) {
+	for (uint64_t i = 1; router_sizes(rig->router).subnets < UNASKED_FEW_FACTOR * KEPT; i++)
+		assert_true(tell_unasked(rig, rig_peer(rig, 40), 100000 * i, UNASKED_FEW) > 0);
+	late = rig_peer(rig, 30);
+	assert_false(is_learnt(rig, late, 30000));
+	wanted = origin_make(30000, 0);
+	give_route_request(rig, other, wanted.subnet, 0);
+	assert_true(is_learnt(rig, late, 30000));
+	rig->router->unasked_max = KEPT / ASKED_BY_OTHERS_FACTOR; /* as if others had looked for so many */
+	wanted = origin_make(40000, 0);
+	give_route_request(rig, other, wanted.subnet, 0);
+	assert_false(is_learnt(rig, late, 40000));
+	assert_int_equal(router_need_route(rig->router, &wanted.address, NEED_SEND, rig->now), ROUTE_SEARCHING);
+	assert_true(is_learnt(rig, late, 40000));
+	rig_stop(rig);
+}
+
+/* Further entries for what is known are bounded as well. */
+static void test_unasked_entries(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start_keeping(KEPT);
+	size_t entries = 0;
+	while (entries < UNASKED_ROWS_EACH * KEPT) {
 		tell_unasked(rig, rig_peer(rig, 40), 1, SHARE);
 		assert_true(router_sizes(rig->router).entries > entries);
 		entries = router_sizes(rig->router).entries;
 	}
-	assert_int_equal(tell_unasked(rig, rig_peer(rig, 40), 1, SHARE), UNASKED_ALWAYS);
+	assert_int_equal(tell_unasked(rig, rig_peer(rig, 40), 1, SHARE), UNASKED_FEW);
 	rig_stop(rig);
 }
 
@@ -471,6 +485,7 @@ int main(void)
 		cmocka_unit_test(test_updates_of_one_peer),
 		cmocka_unit_test(test_unasked_of_one_peer),
 		cmocka_unit_test(test_unasked_that_come_and_go),
+		cmocka_unit_test(test_unasked_entries),
 		cmocka_unit_test(test_router_ids_of_one_peer),
 		cmocka_unit_test(test_unasked_of_all),
 		cmocka_unit_test(test_answers),

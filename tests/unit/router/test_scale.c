@@ -7,17 +7,6 @@
 
 enum { SUBNETS = 100000 };
 
-static void read_everything(struct rig *rig)
-{
-	struct tlv tlv;
-	struct router_event event;
-	while (router_next_event(rig->router, &event))
-		;
-	for (uint32_t peer; (peer = router_next_ready_peer(rig->router)) != ROUTER_NO_PEER;)
-		while (router_next_tlv(rig->router, peer, rig->now, &tlv))
-			;
-}
-
 static void announce_all(struct rig *rig, uint32_t peer, uint16_t metric, bool read_between)
 {
 	for (uint64_t i = 1; i <= SUBNETS; i++) {
@@ -25,7 +14,7 @@ static void announce_all(struct rig *rig, uint32_t peer, uint16_t metric, bool r
 		struct tlv update = make_update(&o, metric, 1);
 		router_handle_tlv(rig->router, peer, &update, rig->now);
 		if (read_between && i % 1000 == 0)
-			read_everything(rig);
+			rig_discard(rig);
 	}
 }
 
@@ -38,7 +27,7 @@ static void test_memory_for_each_subnet(void **state)
 		uint32_t a = rig_peer(rig, 20), b = rig_peer(rig, 30);
 		size_t empty = router_sizes(rig->router).bytes;
 		announce_all(rig, a, 5, read_between);
-		read_everything(rig);
+		rig_discard(rig);
 		struct router_sizes sizes = router_sizes(rig->router);
 		assert_int_equal(sizes.subnets, SUBNETS);
 		assert_int_equal(sizes.entries, SUBNETS);
@@ -77,7 +66,7 @@ static void test_death_touches_own_entries_only(void **state)
 		struct tlv update = make_update(&o, 5, 1);
 		router_handle_tlv(rig->router, small, &update, rig->now);
 	}
-	read_everything(rig);
+	rig_discard(rig);
 	uint64_t selections = router_counters(rig->router)->route_selections;
 	double begun = seconds();
 	router_peers_died(rig->router, &small, 1, rig->now);
@@ -90,12 +79,12 @@ static void test_death_touches_own_entries_only(void **state)
 	print_message("death with 10 entries: %.3f ms, with %d: %.1f ms\n", small_death * 1e3, SUBNETS,
 		      big_death * 1e3);
 	assert_true(small_death < big_death / 20);
-	read_everything(rig);
+	rig_discard(rig);
 	/* All of it expires without growth. */
 	size_t bytes = router_sizes(rig->router).bytes;
 	rig->now += 7000;
 	router_tick(rig->router, rig->now);
-	read_everything(rig);
+	rig_discard(rig);
 	assert_int_equal(router_sizes(rig->router).subnets, 0);
 	assert_true(router_sizes(rig->router).bytes <= bytes);
 	rig_stop(rig);
