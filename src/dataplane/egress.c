@@ -7,6 +7,7 @@
  * receiver puts it in.
  */
 #include "dataplane/lane_internal.h"
+#include "dataplane/segment.h"
 
 static const struct icmp6_error own_subnet = {.type = ICMP6_UNREACHABLE, .code = ICMP6_ADDRESS_UNREACHABLE};
 static const struct icmp6_error source_policy = {.type = ICMP6_UNREACHABLE, .code = ICMP6_SOURCE_POLICY};
@@ -43,11 +44,19 @@ void egress_seal(struct lane *lane, struct slot *slot, enum user_type type, cons
 	port_send_data(lane, route->peer, slot);
 }
 
-static void route_packet(struct lane *lane, struct slot *slot)
+/* The route for a packet, when it has a next hop and a key, or NULL. */
+static const struct fib_route *route_of(const struct lane *lane, const uint8_t *packet)
+{
+	struct ip6 destination = ip6_packet_destination(packet);
+	const struct fib_route *route = fib_lookup(lane->fib, &destination);
+	return route != NULL && route->peer != FIB_NO_PEER && route->secret != NULL ? route : NULL;
+}
+
+/* Sends a checked packet by a route, or asks control for one. */
+static void send_packet(struct lane *lane, struct slot *slot, const struct fib_route *route)
 {
 	struct ip6 source = ip6_packet_source(slot->data), destination = ip6_packet_destination(slot->data);
-	const struct fib_route *route = fib_lookup(lane->fib, &destination);
-	if (route == NULL || route->peer == FIB_NO_PEER || route->secret == NULL) {
+	if (route == NULL) {
 		lane_ask_control(lane, PARCEL_EGRESS, &source, &destination, slot->data, slot->len, NULL);
 		slot_give(lane->pool, slot);
 		return;
@@ -56,19 +65,48 @@ static void route_packet(struct lane *lane, struct slot *slot)
 	egress_seal(lane, slot, USER_L3, &source, &destination, hop_limit, route);
 }
 
+/* Whether a packet may leave; its sender hears of it when not. */
+static bool is_allowed(struct lane *lane, const uint8_t *packet, size_t len)
+{
+	if (!ip6_packet_complete(packet, len)) {
+		lane_count(lane, LANE_PACKETS_INVALID);
+		return false;
+	}
+	const struct icmp6_error *error = refusal(lane, packet);
+	if (error == NULL)
+		return true;
+	lane_count(lane, error == &report_time_exceeded ? LANE_PACKETS_EXPIRED : LANE_PACKETS_NO_ROUTE);
+	report_local(lane, packet, len, error);
+	return false;
+}
+
 void egress_packet(struct lane *lane, struct slot *slot)
 {
-	if (!ip6_packet_complete(slot->data, slot->len)) {
+	if (is_allowed(lane, slot->data, slot->len))
+		send_packet(lane, slot, route_of(lane, slot->data));
+	else
+		slot_give(lane->pool, slot);
+}
+
+unsigned egress_batch(struct lane *lane, const uint8_t *packet, size_t len, const struct tun_offload *offload)
+{
+	struct segmenter segmenter;
+	unsigned count = 1;
+	if (!is_allowed(lane, packet, len))
+		return count;
+	if (segment_begin(&segmenter, packet, len, offload) != 0) {
 		lane_count(lane, LANE_PACKETS_INVALID);
-		slot_give(lane->pool, slot);
-		return;
+		return count;
 	}
-	const struct icmp6_error *error = refusal(lane, slot->data);
-	if (error != NULL) {
-		lane_count(lane, error == &report_time_exceeded ? LANE_PACKETS_EXPIRED : LANE_PACKETS_NO_ROUTE);
-		report_local(lane, slot->data, slot->len, error);
-		slot_give(lane->pool, slot);
-		return;
+	const struct fib_route *route = route_of(lane, packet);
+	for (size_t segment; (segment = segment_next_len(&segmenter)) > 0; count++) {
+		struct slot *slot = lane_take_slot(lane, segment, SEAL_TAILROOM);
+		if (slot == NULL) {
+			lane_count(lane, LANE_PACKETS_DROPPED_MEMORY);
+			break;
+		}
+		segment_next(&segmenter, slot->data);
+		send_packet(lane, slot, route);
 	}
-	route_packet(lane, slot);
+	return count;
 }

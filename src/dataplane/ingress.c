@@ -24,7 +24,7 @@ static void deliver_packet(struct lane *lane, const struct frame *frame, uint8_t
 	}
 	packet[7] = frame_hop_limit(frame);
 	lane_count(lane, LANE_PACKETS_LOCAL);
-	lane_write_tun(lane, packet, len);
+	coalesce_add(&lane->coalescer, packet, len);
 }
 
 static void open_and_dispatch(struct lane *lane, struct frame *frame, const struct fib_secret *secret)

@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "dataplane/lane_internal.h"
+#include "dataplane/segment.h"
 #include "router/router.h"
 
 enum {
@@ -81,37 +82,63 @@ static void tun_gone(struct lane *lane)
 	event->peer = FIB_NO_PEER;
 }
 
-void lane_write_tun(struct lane *lane, const uint8_t *packet, size_t len)
+/* What coalescing made of packets for the host. */
+static void take_joined(void *context, const struct iovec *parts, int count, const struct tun_offload *offload)
 {
-	if (lane->tun == NULL)
-		return;
-	if (tun_write(lane->tun, packet, len) != 0)
+	struct lane *lane = context;
+	if (lane->tun != NULL && tun_write(lane->tun, parts, count, offload) != 0)
 		lane_count(lane, LANE_TUN_ERRORS);
 }
 
-/* Reads one packet and sends it on. Returns whether there may be more. */
-static bool read_tun_packet(struct lane *lane)
+void lane_write_tun(struct lane *lane, const uint8_t *packet, size_t len)
+{
+	struct iovec part = {(uint8_t *)(uintptr_t)packet, len};
+	take_joined(lane, &part, 1, &(struct tun_offload){.batch = TUN_SINGLE});
+}
+
+/* A packet of which the first TUN_MTU bytes were read into the slot (taken over), the rest into the lane's buffer. Returns
+ * for how many it stands. */
+static unsigned take_tun_packet(struct lane *lane, struct slot *slot, size_t len, const struct tun_offload *offload)
+{
+	if (offload->batch != TUN_SINGLE) {
+		memcpy(lane->tun_buffer, slot->data, len < TUN_MTU ? len : TUN_MTU);
+		slot_give(lane->pool, slot);
+		return egress_batch(lane, lane->tun_buffer, len, offload);
+	}
+	slot->len = (uint32_t)len;
+	if (len > TUN_MTU || (offload->checksum_open && segment_finish_checksum(slot->data, len, offload) != 0)) {
+		lane_count(lane, LANE_PACKETS_INVALID);
+		slot_give(lane->pool, slot);
+	} else {
+		egress_packet(lane, slot);
+	}
+	return 1;
+}
+
+/* Reads what stands for one packet or several and sends it on. Returns for how many, 0 when there is nothing more. */
+static unsigned read_tun_packet(struct lane *lane)
 {
 	struct slot *slot = lane_take_slot(lane, TUN_MTU, SEAL_TAILROOM);
-	if (slot == NULL) {
-		/* Every slot waits in some queue: the packet is read and dropped, as a full queue would. */
-		uint8_t sink[TUN_MTU];
-		lane_count(lane, LANE_PACKETS_DROPPED_MEMORY);
-		return tun_read(lane->tun, sink, sizeof(sink)) > 0;
-	}
-	long len = tun_read(lane->tun, slot->data, TUN_MTU);
-	if (len > 0) {
-		slot->len = (uint32_t)len;
-		egress_packet(lane, slot);
-		return true;
-	}
+	struct tun_offload offload;
+	struct iovec parts[] = {
+		{slot != NULL ? slot->data : lane->tun_buffer, TUN_MTU},
+		{lane->tun_buffer + TUN_MTU, sizeof(lane->tun_buffer) - TUN_MTU},
+	};
+	long len = tun_read(lane->tun, parts, 2, &offload);
+	if (len > 0 && slot != NULL)
+		return take_tun_packet(lane, slot, (size_t)len, &offload);
 	slot_give(lane->pool, slot);
+	if (len > 0) {
+		/* Every slot waits in some queue: the packet is read and dropped, as a full queue would. */
+		lane_count(lane, LANE_PACKETS_DROPPED_MEMORY);
+		return 1;
+	}
 	if (len != -EAGAIN)
 		lane_count(lane, LANE_TUN_ERRORS);
 	/* Any other error would be there again at once, for ever. */
 	if (len != -EAGAIN && len != -EIO && len != -EINTR)
 		tun_gone(lane);
-	return false;
+	return 0;
 }
 
 static void on_tun_ready(void *context, int events, int error)
@@ -123,8 +150,9 @@ static void on_tun_ready(void *context, int events, int error)
 		tun_gone(lane);
 		return;
 	}
-	for (int i = 0; i < TUN_BATCH && read_tun_packet(lane); i++)
-		;
+	unsigned more = 1;
+	for (unsigned taken = 0; taken < TUN_BATCH && more > 0; taken += more)
+		more = read_tun_packet(lane);
 }
 
 static void retry_parcel(struct lane *lane, const struct parcel *parcel)
@@ -146,6 +174,7 @@ static void retry_parcel(struct lane *lane, const struct parcel *parcel)
 		break;
 	case PARCEL_INGRESS:
 		ingress_deliver(lane, &frame);
+		coalesce_flush(&lane->coalescer);
 		break;
 	case PARCEL_REPORT:
 		report_remote_again(lane, &frame, &parcel->error);
@@ -312,6 +341,9 @@ static bool lane_build(struct lane *lane, const struct lane_config *config)
 	lane->watch = loop_timer_new(lane->loop, on_watch, lane);
 	if (lane->tun != NULL)
 		lane->tun_io = loop_io_new(lane->loop, tun_fd(lane->tun), on_tun_ready, lane);
+	bool joins_tcp = lane->tun != NULL && tun_takes(lane->tun, TUN_TCP);
+	bool joins_udp = lane->tun != NULL && tun_takes(lane->tun, TUN_UDP);
+	coalesce_init(&lane->coalescer, joins_tcp, joins_udp, take_joined, lane);
 	loop_set_round_hooks(lane->loop, before_sleep, after_sleep, lane);
 	return lane->wake != NULL && lane->second != NULL && lane->watch != NULL &&
 	        (lane->tun == NULL || lane->tun_io != NULL);

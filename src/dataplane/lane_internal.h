@@ -12,6 +12,7 @@
 #include "base/slot.h"
 #include "base/token_bucket.h"
 #include "crypto/nonce.h"
+#include "dataplane/coalesce.h"
 #include "dataplane/lane.h"
 #include "dataplane/queue.h"
 #include "wire/icmp6.h"
@@ -26,7 +27,7 @@ enum {
 	SILENT_AFTER_MS = 200,		/* without an answer: the peer is silent */
 	QUIET_AFTER_MS = 300,		/* a busy link on which nothing came for so long has fallen quiet */
 	BUSY_TURNS = 3,
-	TUN_BATCH = 64,			/* packets read from the interface in one turn */
+	TUN_BATCH = 128,		/* packets read from the interface in one turn, a few more when one stands for several */
 	EVENTS_KEPT_BACK = LANE_LINKS_MAX + 64,	/* room in the event ring for what control must learn: closings */
 	SLOTS_KEPT_BACK = 4096,		/* for control frames, whatever data packets wait */
 	SLOT_SHARE = 8,			/* one queue may hold this part of the free slots */
@@ -107,7 +108,9 @@ struct lane {
 	struct hash_key hash_key;
 	struct token_bucket local_reports, remote_reports;
 	struct token_bucket source_reports[REPORT_SOURCES];
+	struct coalescer coalescer;	/* what waits for the end of the present read of a link */
 	uint8_t read_buffer[LINK_READ_SIZE];
+	uint8_t tun_buffer[TUN_READ_MAX];	/* a packet of the interface that stands for several */
 };
 
 static inline void lane_count(struct lane *lane, enum lane_counter counter)
@@ -188,6 +191,9 @@ void port_check_all(struct lane *lane);
 
 /* egress.c: a packet from the local host (the slot is taken over). */
 void egress_packet(struct lane *lane, struct slot *slot);
+
+/* A packet of the local host that stands for several. Returns for how many. */
+unsigned egress_batch(struct lane *lane, const uint8_t *packet, size_t len, const struct tun_offload *offload);
 
 /* Sends a payload in a slot (SEAL_TAILROOM behind it; taken over) to `destination` by `route`, which has peer and secret. */
 void egress_seal(struct lane *lane, struct slot *slot, enum user_type type, const struct ip6 *source,

@@ -61,6 +61,8 @@ static void handle_frames(struct lane *lane, struct port *port, struct frame_vec
 		else
 			ingress_data(lane, &frames->frames[i]);
 	}
+	/* The frames' places are used again. */
+	coalesce_flush(&lane->coalescer);
 }
 
 /* How much may be read so that all TLVs in it, and in the frame that it may complete, find room in the event ring; 0 pauses

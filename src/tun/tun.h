@@ -8,8 +8,10 @@
 #ifndef MYCELIUM_TUN_TUN_H
 #define MYCELIUM_TUN_TUN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "base/ip6.h"
 #include "base/problem.h"
@@ -18,6 +20,8 @@ enum {
 	TUN_NAME_MAX = 15,
 	TUN_MTU = 1400,
 	TUN_PREFIX_LENGTH = 7,
+	TUN_READ_MAX = 40 + 65535, /* what stands for several packets may be so long */
+	TUN_PARTS_MAX = 64,
 };
 
 struct tun;
@@ -38,13 +42,29 @@ const char *tun_name(const struct tun *tun);
 /* The descriptor to poll. The lane that owns the queue reads and writes it. */
 int tun_fd(const struct tun *tun);
 
-/* Reads one packet into `packet`. Returns its length, or
+/* What a packet stands for that the kernel did not cut, or need not cut: TCP segments or UDP datagrams of one flow. */
+enum tun_batch { TUN_SINGLE, TUN_TCP, TUN_UDP };
+
+struct tun_offload {
+	enum tun_batch batch;
+	uint16_t segment_size;	  /* payload of each but the last, which may have less */
+	uint16_t header_len;	  /* of all headers; only for writing */
+	bool checksum_open;	  /* the transport checksum holds the sum of the pseudo-header alone */
+	uint16_t checksum_start;  /* offset of the transport header in the packet */
+	uint16_t checksum_offset; /* of the checksum in it */
+};
+
+/* Whether packets may be written that stand for several. */
+bool tun_takes(const struct tun *tun, enum tun_batch batch);
+
+/* Reads one packet, of at most TUN_READ_MAX bytes, into `count` parts (at most TUN_PARTS_MAX). Returns its length, or
  *   -EAGAIN   none there
  *   -EBADFD   the interface was removed by somebody
  *   -errno    another error */
-long tun_read(struct tun *tun, uint8_t *packet, size_t capacity);
+long tun_read(struct tun *tun, const struct iovec *parts, int count, struct tun_offload *ret);
 
-/* Writes one packet. Returns 0 or a negative errno (-EIO: the interface is down; -EBADFD as above). */
-int tun_write(struct tun *tun, const uint8_t *packet, size_t len);
+/* Writes one packet, given as at most TUN_PARTS_MAX parts. Returns 0 or a negative errno (-EIO: the interface is down;
+ * -EBADFD as above). */
+int tun_write(struct tun *tun, const struct iovec *parts, int count, const struct tun_offload *offload);
 
 #endif

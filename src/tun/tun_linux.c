@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
@@ -6,6 +7,7 @@
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +19,21 @@
 
 static const char device_path[] = "/dev/net/tun";
 
+/* Names that headers before Linux 6.2 lack. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+
+enum { QUEUE_LENGTH = 1000 };
+
 struct tun {
 	int fd;
+	bool has_header; /* each packet has a virtio-net header in front */
+	bool takes_udp;
 	unsigned index;
 	char name[IFNAMSIZ];
 };
@@ -50,6 +65,36 @@ static void explain_open(struct problems *problems, const char *name, int error)
 			     strerror(error));
 }
 
+/* Makes or takes the interface; a kernel that knows no offload makes one without. Returns 0 or a negative errno. */
+static int attach(struct tun *tun, const char *name)
+{
+	static const short flags[] = {IFF_TUN | IFF_NO_PI | IFF_VNET_HDR, IFF_TUN | IFF_NO_PI};
+	struct ifreq request;
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		request = (struct ifreq){.ifr_flags = flags[i]};
+		strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+		tun->has_header = (flags[i] & IFF_VNET_HDR) != 0;
+		if (ioctl(tun->fd, TUNSETIFF, &request) == 0) {
+			memcpy(tun->name, request.ifr_name, IFNAMSIZ);
+			tun->name[IFNAMSIZ - 1] = 0;
+			return 0;
+		}
+		if (errno != EINVAL)
+			break;
+	}
+	return -errno;
+}
+
+/* Asks for packets that stand for several, as many kinds as the kernel has. Without any, all work goes on one by one. */
+static void enable_offload(struct tun *tun)
+{
+	const unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6, udp = TUN_F_USO4 | TUN_F_USO6;
+	if (!tun->has_header || ioctl(tun->fd, TUNSETOFFLOAD, tcp | udp) == 0)
+		tun->takes_udp = tun->has_header;
+	else
+		(void)ioctl(tun->fd, TUNSETOFFLOAD, tcp);
+}
+
 struct tun *tun_open(const char *name, struct problems *problems)
 {
 	if (strlen(name) > TUN_NAME_MAX) {
@@ -62,17 +107,15 @@ struct tun *tun_open(const char *name, struct problems *problems)
 		problems_add(problems, "Cannot create the interface \"%s\": out of memory.", name);
 		return NULL;
 	}
-	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
-	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
 	tun->fd = open(device_path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (tun->fd < 0 || ioctl(tun->fd, TUNSETIFF, &request) != 0) {
-		explain_open(problems, name, errno);
+	int error = tun->fd >= 0 ? attach(tun, name) : -errno;
+	if (error != 0) {
+		explain_open(problems, name, -error);
 		tun_close(tun);
 		return NULL;
 	}
-	memcpy(tun->name, request.ifr_name, IFNAMSIZ);
-	tun->name[IFNAMSIZ - 1] = 0;
 	tun->index = if_nametoindex(tun->name);
+	enable_offload(tun);
 	return tun;
 }
 
@@ -117,6 +160,7 @@ static int set_link_up(unsigned index, uint32_t mtu)
 	info->ifi_index = (int)index;
 	info->ifi_flags = info->ifi_change = IFF_UP;
 	mnl_attr_put_u32(message, IFLA_MTU, mtu);
+	mnl_attr_put_u32(message, IFLA_TXQLEN, QUEUE_LENGTH);
 	return ask_kernel(message);
 }
 
@@ -167,13 +211,64 @@ int tun_fd(const struct tun *tun)
 	return tun->fd;
 }
 
-long tun_read(struct tun *tun, uint8_t *packet, size_t capacity)
+bool tun_takes(const struct tun *tun, enum tun_batch batch)
 {
-	ssize_t len = read(tun->fd, packet, capacity);
-	return len >= 0 ? len : -errno;
+	return batch == TUN_SINGLE || (batch == TUN_TCP ? tun->has_header : tun->takes_udp);
 }
 
-int tun_write(struct tun *tun, const uint8_t *packet, size_t len)
+static enum tun_batch batch_of(uint8_t gso_type)
 {
-	return write(tun->fd, packet, len) >= 0 ? 0 : -errno;
+	switch (gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN) {
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+	case VIRTIO_NET_HDR_GSO_TCPV6:
+		return TUN_TCP;
+	case VIRTIO_NET_HDR_GSO_UDP_L4:
+		return TUN_UDP;
+	default:
+		return TUN_SINGLE;
+	}
+}
+
+long tun_read(struct tun *tun, const struct iovec *parts, int count, struct tun_offload *ret)
+{
+	struct virtio_net_hdr header = {0};
+	struct iovec all[1 + TUN_PARTS_MAX] = {{&header, tun->has_header ? sizeof(header) : 0}};
+	assert(count <= TUN_PARTS_MAX);
+	memcpy(&all[1], parts, (size_t)count * sizeof(*parts));
+	ssize_t len = readv(tun->fd, all, 1 + count);
+	if (len < 0)
+		return -errno;
+	if ((size_t)len < all[0].iov_len)
+		return -EBADMSG;
+	*ret = (struct tun_offload){
+		.batch = batch_of(header.gso_type),
+		.segment_size = header.gso_size,
+		.header_len = header.hdr_len,
+		.checksum_open = (header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0,
+		.checksum_start = header.csum_start,
+		.checksum_offset = header.csum_offset,
+	};
+	return len - (ssize_t)all[0].iov_len;
+}
+
+static uint8_t gso_type_of(enum tun_batch batch)
+{
+	static const uint8_t types[] = {VIRTIO_NET_HDR_GSO_NONE, VIRTIO_NET_HDR_GSO_TCPV6, VIRTIO_NET_HDR_GSO_UDP_L4};
+	return types[batch];
+}
+
+int tun_write(struct tun *tun, const struct iovec *parts, int count, const struct tun_offload *offload)
+{
+	struct virtio_net_hdr header = {
+		.flags = offload->checksum_open ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0,
+		.gso_type = gso_type_of(offload->batch),
+		.hdr_len = offload->header_len,
+		.gso_size = offload->segment_size,
+		.csum_start = offload->checksum_start,
+		.csum_offset = offload->checksum_offset,
+	};
+	struct iovec all[1 + TUN_PARTS_MAX] = {{&header, tun->has_header ? sizeof(header) : 0}};
+	assert(count <= TUN_PARTS_MAX && tun_takes(tun, offload->batch));
+	memcpy(&all[1], parts, (size_t)count * sizeof(*parts));
+	return writev(tun->fd, all, 1 + count) >= 0 ? 0 : -errno;
 }

@@ -63,22 +63,32 @@ int tun_fd(const struct tun *tun)
 	return tun->lane_end;
 }
 
-long tun_read(struct tun *tun, uint8_t *packet, size_t capacity)
+bool tun_takes(const struct tun *tun, enum tun_batch batch)
+{
+	(void)tun;
+	return batch == TUN_SINGLE;
+}
+
+long tun_read(struct tun *tun, const struct iovec *parts, int count, struct tun_offload *ret)
 {
 	void (*hook)(void *context) = atomic_load(&tun->hook);
 	if (hook != NULL)
 		hook(tun->hook_context);
 	if (atomic_load(&tun->removed))
 		return -EBADFD;
-	ssize_t len = recv(tun->lane_end, packet, capacity, MSG_DONTWAIT);
+	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)count};
+	ssize_t len = recvmsg(tun->lane_end, &message, MSG_DONTWAIT);
+	*ret = (struct tun_offload){.batch = TUN_SINGLE};
 	return len >= 0 ? len : -errno;
 }
 
-int tun_write(struct tun *tun, const uint8_t *packet, size_t len)
+int tun_write(struct tun *tun, const struct iovec *parts, int count, const struct tun_offload *offload)
 {
+	(void)offload;
 	if (atomic_load(&tun->removed))
 		return -EBADFD;
-	return send(tun->lane_end, packet, len, MSG_NOSIGNAL) >= 0 ? 0 : -errno;
+	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)count};
+	return sendmsg(tun->lane_end, &message, MSG_NOSIGNAL) >= 0 ? 0 : -errno;
 }
 
 int tun_fake_host(const struct tun *tun)
