@@ -59,14 +59,16 @@ static const char *check_destination(const struct router *router, uint32_t handl
 	census->events += (destination->flags & DESTINATION_EVENT) != 0;
 	census->holds += destination->holds;
 	census->source_counts += destination->source_count;
+	size_t orphans = 0;
 	for (uint32_t entry = destination->first; entry != 0; entry = entry_at(router, entry)->next) {
 		const char *broken = check_entry(router, handle, entry, now_ms);
 		if (broken != NULL)
 			return broken;
 		census->entries++;
-		census->orphans += entry_at(router, entry)->neighbour == NO_NEIGHBOUR;
+		orphans += entry_at(router, entry)->neighbour == NO_NEIGHBOUR;
 	}
-	return check_selected(router, destination);
+	census->orphans += orphans;
+	return orphans <= 1 ? check_selected(router, destination) : "I2: two entries of dead neighbours";
 }
 
 static const char *check_table(const struct router *router, uint64_t now_ms, struct census *census)

@@ -30,11 +30,23 @@ static void remove_unselected(struct router *router, struct neighbour *neighbour
 	}
 }
 
+/* What a dead neighbour leaves says that the destination was known, and whom to ask about it: one is enough, however
+ * many die within its time. */
+static void remove_orphan(struct router *router, uint32_t destination)
+{
+	uint32_t handle = destination_at(router, destination)->first;
+	while (handle != 0 && entry_at(router, handle)->neighbour != NO_NEIGHBOUR)
+		handle = entry_at(router, handle)->next;
+	if (handle != 0)
+		entry_remove(router, handle);
+}
+
 static void replace_selected(struct router *router, struct neighbour *neighbour)
 {
 	while (neighbour->first_entry != 0) {
 		uint32_t handle = neighbour->first_entry;
 		uint32_t destination = entry_at(router, handle)->destination;
+		remove_orphan(router, destination);
 		entry_orphan(router, handle);
 		entry_retract(router, handle);
 		router->counters.route_selections++;

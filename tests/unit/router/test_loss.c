@@ -95,6 +95,25 @@ static void test_two_deaths_at_once_on_one_subnet(void **state)
 	rig_stop(rig);
 }
 
+/* A peer that comes, tells and goes leaves no more behind than one that did so once. */
+static void test_many_deaths_leave_one_entry(void **state)
+{
+	(void)state;
+	struct rig *rig = rig_start();
+	struct origin o = origin_make(1, 0);
+	for (unsigned i = 0; i < 50; i++) {
+		uint32_t peer = rig_peer(rig, 20);
+		give_update(rig, peer, &o, 5, (uint16_t)(3 + i));
+		assert_int_equal(next_hop(rig, &o), peer);
+		assert_true(router_sizes(rig->router).entries <= 2);
+		rig_die(rig, peer);
+		assert_int_equal(router_sizes(rig->router).entries, 1);
+	}
+	rig_pass(rig, 6100);
+	assert_int_equal(router_sizes(rig->router).entries, 0);
+	rig_stop(rig);
+}
+
 static void test_expiry_with_fallback(void **state)
 {
 	(void)state;
@@ -187,6 +206,7 @@ int main(void)
 		cmocka_unit_test(test_death_with_unfeasible_fallback),
 		cmocka_unit_test(test_death_without_fallback_and_notified_twice),
 		cmocka_unit_test(test_two_deaths_at_once_on_one_subnet),
+		cmocka_unit_test(test_many_deaths_leave_one_entry),
 		cmocka_unit_test(test_expiry_with_fallback),
 		cmocka_unit_test(test_expiry_without_fallback),
 		cmocka_unit_test(test_expiry_of_a_fallback_is_silent),
