@@ -30,7 +30,7 @@ enum {
 	TUN_BATCH = 128,		/* packets read from the interface in one turn, a few more when one stands for several */
 	EVENTS_KEPT_BACK = LANE_LINKS_MAX + 64,	/* room in the event ring for what control must learn: closings */
 	SLOTS_KEPT_BACK = 4096,		/* for control frames, whatever data packets wait */
-	SLOT_SHARE = 8,			/* one queue may hold this part of the free slots */
+	SLOT_SHARE = 16,		/* one queue may hold this part of the free slots */
 };
 
 /* One link and what waits for it. */

@@ -21,7 +21,7 @@
 
 enum {
 	LINK_NAME_SIZE = 160,
-	LINK_BATCH = 128,	 /* frames in a vector, and slots under way to the socket */
+	LINK_BATCH = 64,	 /* frames in a vector, and slots under way to the socket */
 	LINK_READ_SIZE = 131072, /* bytes taken from a socket at once; the size of a lane's shared buffer */
 };
 
