@@ -180,11 +180,9 @@ static bool report(const struct world *world)
 
 static struct world *start(const struct arguments *arguments, uint64_t seed)
 {
-	static size_t traced;
 	struct world *world = world_new(seed);
-	traced = arguments->traced;
 	world->observer = arguments->traces ? report_tlv : NULL;
-	world->observer_context = &traced;
+	world->observer_context = (void *)(uintptr_t)&arguments->traced;
 	return world;
 }
 

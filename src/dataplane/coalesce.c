@@ -11,6 +11,8 @@ enum {
 	PORTS_SIZE = 4,
 };
 
+_Static_assert((int)COALESCE_MEMBERS <= (int)TUN_PARTS_MAX, "a joined packet is written with one call");
+
 /* A packet that may be joined to others. */
 struct candidate {
 	uint8_t *packet;

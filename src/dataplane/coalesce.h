@@ -25,7 +25,7 @@
 
 enum {
 	COALESCE_RUNS = 16,    /* flows that are joined at the same time; one more makes all leave */
-	COALESCE_MEMBERS = 64, /* packets in one: what kernels before 6.8 take of UDP */
+	COALESCE_MEMBERS = 64, /* packets in one: what older kernels take of UDP */
 };
 
 /* Takes one packet, given as parts. `context` is that of coalesce_init(). */

@@ -91,22 +91,21 @@ void egress_packet(struct lane *lane, struct slot *slot)
 unsigned egress_batch(struct lane *lane, const uint8_t *packet, size_t len, const struct tun_offload *offload)
 {
 	struct segmenter segmenter;
-	unsigned count = 1;
 	if (!is_allowed(lane, packet, len))
-		return count;
+		return 1;
 	if (segment_begin(&segmenter, packet, len, offload) != 0) {
 		lane_count(lane, LANE_PACKETS_INVALID);
-		return count;
+		return 1;
 	}
+	unsigned count = segments_left(&segmenter);
 	const struct fib_route *route = route_of(lane, packet);
-	for (size_t segment; (segment = segment_next_len(&segmenter)) > 0; count++) {
-		struct slot *slot = lane_take_slot(lane, segment, SEAL_TAILROOM);
-		if (slot == NULL) {
-			lane_count(lane, LANE_PACKETS_DROPPED_MEMORY);
-			break;
-		}
+	struct slot *slot;
+	for (size_t segment; (segment = segment_next_len(&segmenter)) > 0 &&
+			     (slot = lane_take_slot(lane, segment, SEAL_TAILROOM)) != NULL;) {
 		segment_next(&segmenter, slot->data);
 		send_packet(lane, slot, route);
 	}
+	for (unsigned dropped = segments_left(&segmenter); dropped > 0; dropped--)
+		lane_count(lane, LANE_PACKETS_DROPPED_MEMORY);
 	return count;
 }

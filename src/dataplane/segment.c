@@ -83,6 +83,11 @@ size_t segment_next_len(const struct segmenter *segmenter)
 	return segmenter->next < segmenter->len ? segmenter->headers + payload_len(segmenter) : 0;
 }
 
+unsigned segments_left(const struct segmenter *segmenter)
+{
+	return (unsigned)((segmenter->len - segmenter->next + segmenter->segment_size - 1) / segmenter->segment_size);
+}
+
 /* What differs from segment to segment, but for the checksum. */
 static void patch_headers(const struct segmenter *segmenter, uint8_t *out, size_t len, bool is_last)
 {

@@ -40,6 +40,9 @@ int segment_begin(struct segmenter *segmenter, const uint8_t *packet, size_t len
 /* Length of the next segment, 0 when all are taken. */
 size_t segment_next_len(const struct segmenter *segmenter);
 
+/* How many segments are not taken yet. */
+unsigned segments_left(const struct segmenter *segmenter);
+
 /* Writes the next segment, of segment_next_len() bytes, to `out`. */
 void segment_next(struct segmenter *segmenter, uint8_t *out);
 

@@ -89,9 +89,10 @@ static int attach(struct tun *tun, const char *name)
 static void enable_offload(struct tun *tun)
 {
 	const unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6, udp = TUN_F_USO4 | TUN_F_USO6;
-	if (!tun->has_header || ioctl(tun->fd, TUNSETOFFLOAD, tcp | udp) == 0)
-		tun->takes_udp = tun->has_header;
-	else
+	if (!tun->has_header)
+		return;
+	tun->takes_udp = ioctl(tun->fd, TUNSETOFFLOAD, tcp | udp) == 0;
+	if (!tun->takes_udp)
 		(void)ioctl(tun->fd, TUNSETOFFLOAD, tcp);
 }
 
@@ -243,7 +244,6 @@ long tun_read(struct tun *tun, const struct iovec *parts, int count, struct tun_
 	*ret = (struct tun_offload){
 		.batch = batch_of(header.gso_type),
 		.segment_size = header.gso_size,
-		.header_len = header.hdr_len,
 		.checksum_open = (header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0,
 		.checksum_start = header.csum_start,
 		.checksum_offset = header.csum_offset,

@@ -32,6 +32,7 @@ static void cut(const struct flow_packet *whole, size_t segment_size)
 	struct segmenter segmenter;
 	assert_int_equal(segment_begin(&segmenter, packet, len, &offload), 0);
 	for (size_t at = 0; at < whole->payload_len; at += segment_size) {
+		assert_int_equal(segments_left(&segmenter), (whole->payload_len - at + segment_size - 1) / segment_size);
 		struct flow_packet part = *whole;
 		size_t left = whole->payload_len - at;
 		part.payload = whole->payload + at;
@@ -47,6 +48,7 @@ static void cut(const struct flow_packet *whole, size_t segment_size)
 		assert_memory_equal(out, expected, expected_len);
 	}
 	assert_int_equal(segment_next_len(&segmenter), 0);
+	assert_int_equal(segments_left(&segmenter), 0);
 }
 
 static void test_segments_are_those_of_the_twin(void **state)
