@@ -1,113 +1,64 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""TCP throughput, CPU per gigabyte and memory: two nodes, two with a relay between, and a bare link beside them.
+"""TCP throughput, CPU per gigabyte and memory: two nodes, two with a relay between, a line of five hops.
 
-    bench/throughput.py [--rounds N] [--seconds N] [--deployed PROGRAM]
+    bench/throughput.py [--rounds N] [--seconds N] [--flows N,N,...] [--deployed PROGRAM]
 
-All of them are set up at once and take turns, so that a noisy machine disturbs all alike; what is shown are medians.
-Everything runs on this one machine and shares its processors: compare rows of one run, not runs of different machines.
-MYCELIUM_REFERENCE, or --deployed, adds rows with a deployed node. Prints a table, then a JSON line for each row.
+Beside them a bare link, and the pump: a tunnel that does nothing but move, seal and open (bench/pump.c). MYCELIUM_REFERENCE, or
+--deployed, adds rows with deployed nodes. All are set up at once and take turns. Prints a table, then a JSON line for each
+row; numbers are medians over the rounds. CPU is that of the node processes, in seconds for each gigabyte that arrived.
 """
-import argparse
-import json
-import os
-import statistics
-import sys
-from pathlib import Path
+from subjects import Subject, median, netlab, options_of, parser_of, print_results, run, take_turns
+from traffic import bits_per_second, iperf, received_bytes
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "netns"))
-
-import netlab  # noqa: E402
-from node import Node  # noqa: E402
-from traffic import bits_per_second, iperf, received_bytes, start_server, wait_reachable  # noqa: E402
-
-
-class Row:
-  """Something to measure: a line of nodes, or a bare link when there are none."""
-
-  def __init__(self, lab, name, program=None, deployed=False, length=2):
-    self.name = name
-    spaces = [lab.namespace("abc"[i]) for i in range(length)]
-    links = [lab.link(*pair) for pair in zip(spaces, spaces[1:])]
-    self.nodes = []
-    if program is not None:
-      for i, space in enumerate(spaces):
-        peers = [links[i - 1].address[0]] if i > 0 else []
-        self.nodes.append(Node(lab, space, program, deployed=deployed, peers=peers).start())
-    self.client = spaces[0]
-    self.address = self.nodes[-1].address if self.nodes else links[-1].address[1]
-    if self.nodes:
-      wait_reachable(self.client, self.address)
-    start_server(spaces[-1])
-    self.rates, self.costs = [], [[] for _ in self.nodes]
-
-  def measure(self, seconds):
-    before = [node.cpu_seconds() for node in self.nodes]
-    account = iperf(self.client, self.address, seconds)
-    gigabytes = received_bytes(account) / 1e9
-    self.rates.append(bits_per_second(account) / 1e6)
-    for costs, node, start in zip(self.costs, self.nodes, before):
-      costs.append((node.cpu_seconds() - start) / gigabytes)
-
-  def result(self):
-    return {
-      "bench": "throughput",
-      "row": self.name,
-      "mbit_per_second": round(statistics.median(self.rates)),
-      "mbit_per_second_rounds": [round(rate) for rate in self.rates],
-      "cpu_seconds_per_gb": [round(statistics.median(costs), 2) for costs in self.costs],
-      "rss_kib": [node.rss_kib() for node in self.nodes],
-    }
+HOPS = {"direct": 2, "relayed": 3, "5 hops": 6}
 
 
 def make_rows(lab, options):
-  rows = [Row(lab, "bare link")]
-  kinds = [("mycelium", options.program, False)]
-  kinds += [("deployed", options.deployed, True)] if options.deployed else []
-  for length, name in (2, "direct"), (3, "relayed"):
-    rows += [Row(lab, f"{kind} {name}", program, deployed, length) for kind, program, deployed in kinds]
-  return rows
+  kinds = ["mycelium"] + (["deployed"] if options.deployed else [])
+  lines = [("bare", 2, "bare link"), ("pump", 2, "pump direct")]
+  lines += [(kind, nodes, f"{kind} {name}") for name, nodes in HOPS.items() for kind in kinds]
+  return [Subject(lab, options, kind, nodes, name=name) for kind, nodes, name in lines if options.only in name]
 
 
-def print_table(results):
-  line = "{:<18} {:>8} {:>15}  {:<21} {:<18}"
-  print(line.format("", "Mbit/s", "least..most", "CPU s/GB, each node", "RSS MiB, each node"))
-  for result in results:
-    rounds = result["mbit_per_second_rounds"]
-    costs = "  ".join(f"{cost:.2f}" for cost in result["cpu_seconds_per_gb"])
-    memory = "  ".join(f"{kib / 1024:.1f}" for kib in result["rss_kib"])
-    spread = f"{min(rounds)}..{max(rounds)}"
-    print(line.format(result["row"], result["mbit_per_second"], spread, costs, memory).rstrip())
+def measure(subject, options, flows, reverse):
+  before = subject.cpu_seconds()
+  account = iperf(subject.client, subject.address, options.seconds, reverse, flows=flows)
+  gigabytes = received_bytes(account) / 1e9
+  return bits_per_second(account) / 1e6, [(end - start) / gigabytes for start, end in zip(before, subject.cpu_seconds())]
+
+
+def result_of(subject, flows, direction, rounds):
+  rates, costs = zip(*rounds)
+  return {
+    "bench": "throughput",
+    "row": subject.name,
+    "flows": flows,
+    "direction": direction,
+    "mbit_per_second": round(median(rates)),
+    "mbit_per_second_rounds": [round(rate) for rate in rates],
+    "cpu_seconds_per_gb": [round(median(cost), 2) for cost in zip(*costs)],
+    "rss_mib": [round(node.rss_kib() / 1024, 1) for node in subject.nodes],
+  }
 
 
 def main():
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument("--program", default=str(ROOT / "build" / "mycelium"))
-  parser.add_argument("--deployed", default=os.environ.get("MYCELIUM_REFERENCE"), help="a deployed node beside it")
-  parser.add_argument("--rounds", type=int, default=3)
-  parser.add_argument("--seconds", type=int, default=5, help="length of each run")
-  options = parser.parse_args()
-  if not os.access(options.program, os.X_OK):
-    sys.exit(f"throughput: no program at {options.program}, run make first")
+  parser = parser_of(__doc__.splitlines()[0])
+  parser.add_argument("--flows", default="1,4,8,64", help="numbers of TCP flows, each a run of its own")
+  parser.add_argument("--back", action="store_true", help="measure the other direction, too")
+  options = options_of(parser)
+  runs = [(int(flows), reverse) for flows in options.flows.split(",") for reverse in (False, True)[:1 + options.back]]
   netlab.enter()
+  rows = []
   with netlab.Lab() as lab:
-    rows = make_rows(lab, options)
-    for number in range(options.rounds):
-      print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
-      for row in rows:
-        row.measure(options.seconds)
-    results = [row.result() for row in rows]
-  print_table(results)
-  print()
-  for result in results:
-    print(json.dumps(result))
+    subjects = make_rows(lab, options)
+    results = take_turns(options.rounds, subjects, lambda subject: [measure(subject, options, *r) for r in runs])
+    for i, (flows, reverse) in enumerate(runs):
+      for subject in subjects:
+        direction = "back" if reverse else "there"
+        rows.append(result_of(subject, flows, direction, [measured[i] for measured in results[subject.name]]))
+  print_results([("", "row", 18), ("flows", "flows", 6), ("way", "direction", 7), ("Mbit/s", "mbit_per_second", 8),
+                 ("CPU s/GB, each node", "cpu_seconds_per_gb", 40)], rows)
 
 
-if __name__ == "__main__":
-  try:
-    main()
-  except netlab.Failed as error:
-    sys.exit(f"throughput: {error}")
-  except KeyboardInterrupt:
-    sys.exit("throughput: stopped")
+run(main)

@@ -53,11 +53,21 @@ struct loop {
 	bool asleep;	/* from before_sleep to the first callback of the next round */
 };
 
-uint64_t monotonic_ms(void)
+uint64_t monotonic_us(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t monotonic_ms(void)
+{
+	return monotonic_us() / 1000;
+}
+
+unsigned loop_available_processors(void)
+{
+	return uv_available_parallelism();
 }
 
 static void on_prepare(uv_prepare_t *handle)

@@ -64,7 +64,11 @@ void loop_wake_free(struct loop_wake *wake);
 /* Calls back in the loop when the process gets this signal. Lives as long as the loop. Returns 0 or a negative errno. */
 int loop_on_signal(struct loop *loop, int signal, void (*callback)(void *context), void *context);
 
-/* Monotonic milliseconds now, outside a loop. Any thread. */
+/* Processors this process may use; at least 1. Any thread. */
+unsigned loop_available_processors(void);
+
+/* Monotonic time now, not that of the round. Any thread. */
+uint64_t monotonic_us(void);
 uint64_t monotonic_ms(void);
 
 #endif

@@ -12,7 +12,7 @@ struct slab {
 };
 
 struct slot_pool {
-	struct slot *free;
+	struct slot *free, *foreign;
 	struct slab *slabs;
 	size_t made, limit, used, jumbos;
 };
@@ -29,7 +29,7 @@ void slot_pool_free(struct slot_pool *pool)
 {
 	if (pool == NULL)
 		return;
-	assert(pool->used == 0);
+	assert(pool->used == 0 && pool->foreign == NULL);
 	while (pool->slabs != NULL) {
 		struct slab *next = pool->slabs->next;
 		free(pool->slabs);
@@ -52,6 +52,7 @@ static void grow(struct slot_pool *pool)
 	for (size_t i = SLOTS_PER_SLAB; i-- > 0;) {
 		struct slot *slot = (void *)(slab->bytes + i * SLOT_SIZE);
 		slot->capacity = SLOT_CAPACITY;
+		slot->home = pool;
 		slot->next = pool->free;
 		pool->free = slot;
 	}
@@ -65,6 +66,7 @@ static struct slot *take_jumbo(struct slot_pool *pool, size_t capacity)
 	if (slot == NULL)
 		return NULL;
 	slot->capacity = (uint32_t)capacity;
+	slot->home = pool;
 	pool->jumbos++;
 	return slot;
 }
@@ -87,6 +89,7 @@ struct slot *slot_take(struct slot_pool *pool, size_t len, size_t tailroom)
 		return NULL;
 	pool->used++;
 	slot->next = NULL;
+	slot->is_packet = false;
 	slot->data = slot->bytes + SLOT_HEADROOM;
 	slot->len = (uint32_t)len;
 	return slot;
@@ -96,6 +99,11 @@ void slot_give(struct slot_pool *pool, struct slot *slot)
 {
 	if (slot == NULL)
 		return;
+	if (slot->home != pool) {
+		slot->next = pool->foreign;
+		pool->foreign = slot;
+		return;
+	}
 	pool->used--;
 	if (slot->capacity > SLOT_CAPACITY) {
 		pool->jumbos--;
@@ -104,6 +112,14 @@ void slot_give(struct slot_pool *pool, struct slot *slot)
 	}
 	slot->next = pool->free;
 	pool->free = slot;
+}
+
+struct slot *slot_take_foreign(struct slot_pool *pool)
+{
+	struct slot *slot = pool->foreign;
+	if (slot != NULL)
+		pool->foreign = slot->next;
+	return slot;
 }
 
 size_t slot_pool_used(const struct slot_pool *pool)

@@ -171,6 +171,9 @@ static int set_value(struct parse *p, const struct cli_option *option, const cha
 		result = value_check_tun_name(value, error);
 		p->args->tun_name = value;
 		break;
+	case OPTION_LANES:
+		result = value_parse_lanes(value, &p->args->lanes, error);
+		break;
 	default:
 		return set_path(p, option, value);
 	}

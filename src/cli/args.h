@@ -32,6 +32,7 @@ struct args {
 	struct endpoint api_address;
 	bool no_tun;
 	const char *tun_name;		/* NULL when not given */
+	unsigned lanes;			/* 0 when not given */
 	bool has_firewall_mark;
 	uint32_t firewall_mark;
 	bool json;			/* inspect, peers list, routes */

@@ -1,13 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/client.h"
 
+/* Its type checks know only calls by name. */
+#define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { URL_SIZE = 512, REASON_SHOWN_MAX = 200 };
+
+/*
+ * libcurl is loaded when a command needs it: it brings twenty other libraries, and a node, which is the same program, would
+ * hold some megabytes of them for nothing.
+ */
+static struct {
+	__typeof__(curl_easy_init) *init;
+	__typeof__(curl_easy_setopt) *set;
+	__typeof__(curl_easy_perform) *perform;
+	__typeof__(curl_easy_getinfo) *get;
+	__typeof__(curl_easy_cleanup) *cleanup;
+} curl_easy;
+
+static bool load_function(void *library, const char *name, void *ret_function)
+{
+	void *function = dlsym(library, name);
+	/* The way POSIX names to get a function from dlsym(). */
+	memcpy(ret_function, &function, sizeof(function));
+	return function != NULL;
+}
+
+static bool load_curl(void)
+{
+	static const char *const names[] = {"libcurl-gnutls.so.4", "libcurl.so.4"};
+	void *library = NULL;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && library == NULL; i++)
+		library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+	return library != NULL && load_function(library, "curl_easy_init", &curl_easy.init) &&
+	       load_function(library, "curl_easy_setopt", &curl_easy.set) &&
+	       load_function(library, "curl_easy_perform", &curl_easy.perform) &&
+	       load_function(library, "curl_easy_getinfo", &curl_easy.get) &&
+	       load_function(library, "curl_easy_cleanup", &curl_easy.cleanup);
+}
 
 struct answer {
 	char *body;		/* zero-terminated, NULL while empty */
@@ -54,20 +90,20 @@ static void make_url(const struct endpoint *api, const char *path, char url[stat
 static CURLcode perform(CURL *curl, const char *url, struct answer *answer)
 {
 	char error[CURL_ERROR_SIZE];
-	curl_easy_setopt(curl, CURLOPT_URL, url);
-	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
-	curl_easy_setopt(curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
-	curl_easy_setopt(curl, CURLOPT_USERAGENT, "mycelium/" MYCELIUM_VERSION);
-	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CLIENT_CONNECT_TIMEOUT_S);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)CLIENT_TIMEOUT_S);
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-	CURLcode code = curl_easy_perform(curl);
+	curl_easy.set(curl, CURLOPT_URL, url);
+	curl_easy.set(curl, CURLOPT_PROTOCOLS_STR, "http");
+	curl_easy.set(curl, CURLOPT_PROXY, "");
+	curl_easy.set(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy.set(curl, CURLOPT_ERRORBUFFER, error);
+	curl_easy.set(curl, CURLOPT_USERAGENT, "mycelium/" MYCELIUM_VERSION);
+	curl_easy.set(curl, CURLOPT_CONNECTTIMEOUT, (long)CLIENT_CONNECT_TIMEOUT_S);
+	curl_easy.set(curl, CURLOPT_TIMEOUT, (long)CLIENT_TIMEOUT_S);
+	curl_easy.set(curl, CURLOPT_WRITEFUNCTION, receive);
+	curl_easy.set(curl, CURLOPT_WRITEDATA, answer);
+	CURLcode code = curl_easy.perform(curl);
 	curl_off_t connect_us = 0;
-	curl_easy_getinfo(curl, CURLINFO_CONNECT_TIME_T, &connect_us);
-	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
+	curl_easy.get(curl, CURLINFO_CONNECT_TIME_T, &connect_us);
+	curl_easy.get(curl, CURLINFO_RESPONSE_CODE, &answer->status);
 	answer->connected = connect_us > 0;
 	return code;
 }
@@ -135,14 +171,18 @@ int client_get_list(const struct endpoint *api, const char *path, json_t **ret_j
 {
 	char url[URL_SIZE];
 	struct answer answer = {0};
-	CURL *curl = curl_easy_init();
+	if (!load_curl()) {
+		fputs("error: libcurl is missing: install it (package libcurl3-gnutls or libcurl4)\n", err);
+		return -ELIBACC;
+	}
+	CURL *curl = curl_easy.init();
 	if (curl == NULL) {
 		fputs("error: out of memory\n", err);
 		return -ENOMEM;
 	}
 	make_url(api, path, url);
 	CURLcode code = perform(curl, url, &answer);
-	curl_easy_cleanup(curl);
+	curl_easy.cleanup(curl);
 	int result = code == CURLE_OK ? read_answer(api, &answer, ret_json, err) :
 					report_transfer(api, code, &answer, err);
 	if (result < 0)

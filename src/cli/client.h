@@ -24,6 +24,7 @@ enum {
  *   -ECONNREFUSED  no node answers there
  *   -ETIMEDOUT     it did not answer in time
  *   -EPROTO        whatever answers is not the REST API of a node, or it refused
+ *   -ELIBACC       libcurl cannot be loaded
  *   -ENOMEM
  */
 int client_get_list(const struct endpoint *api, const char *path, json_t **ret_json, char **ret_body, FILE *err);

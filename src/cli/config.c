@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/loop.h"
 #include "cli/config_file.h"
 #include "crypto/keyfile.h"
 
@@ -96,12 +97,19 @@ static int merge_names(const struct args *args, const struct config_file *file, 
 	return ret->tun_name == NULL || ret->key_path == NULL ? -ENOMEM : 0;
 }
 
+static unsigned default_lanes(void)
+{
+	unsigned processors = loop_available_processors();
+	return processors < DEFAULT_LANES_MAX ? processors : DEFAULT_LANES_MAX;
+}
+
 static int merge(const struct args *args, const struct config_file *file, const char *path, struct config *ret,
 		 struct problems *warnings)
 {
 	merge_port(args, file, path, ret);
 	merge_api_address(args, file, path, ret);
 	ret->node.no_tun = args->no_tun || file->no_tun;
+	ret->node.lanes = args->lanes != 0 ? args->lanes : file->lanes != 0 ? file->lanes : default_lanes();
 	ret->node.has_firewall_mark = args->has_firewall_mark || file->has_firewall_mark;
 	ret->node.firewall_mark = args->has_firewall_mark ? args->firewall_mark : file->firewall_mark;
 	int result = merge_peers(args, file, ret, warnings);

@@ -14,6 +14,7 @@
 #include "cli/suggest.h"
 #include "cli/toml.h"
 #include "cli/values.h"
+#include "node/config.h"
 
 enum { PEERS_MAX = 4096, KEY_SHOWN_MAX = 60 };
 
@@ -111,6 +112,18 @@ static void take_tcp_listen_port(struct load *load, const struct toml_entry *ent
 	load->file->has_tcp_listen_port = true;
 }
 
+static void take_lanes(struct load *load, const struct toml_entry *entry)
+{
+	uint64_t lanes = 0;
+	char reason[CONVERT_ERROR_SIZE];
+	if (convert_unsigned(entry->value, NODE_LANES_MAX, &lanes, reason) < 0)
+		refuse(load, entry->line, "lanes: %s", reason);
+	else if (lanes == 0)
+		refuse(load, entry->line, "lanes: a node needs at least one");
+	else
+		load->file->lanes = (unsigned)lanes;
+}
+
 static void take_firewall_mark(struct load *load, const struct toml_entry *entry)
 {
 	uint64_t mark = 0;
@@ -181,6 +194,7 @@ static const struct config_key config_keys[] = {
 	{"api_addr", take_api_addr},
 	{"no_tun", take_no_tun},
 	{"tun_name", take_tun_name},
+	{"lanes", take_lanes},
 	{"firewall_mark", take_firewall_mark},
 	{"disable_quic", take_disable},
 	{"disable_peer_discovery", take_disable},

@@ -22,6 +22,7 @@ struct config_file {
 	struct endpoint api_address;
 	bool no_tun;
 	char *tun_name;
+	unsigned lanes;			/* 0: not there */
 	bool has_firewall_mark;
 	uint32_t firewall_mark;
 };

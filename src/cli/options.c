@@ -59,6 +59,12 @@ const struct cli_option cli_options[OPTION_COUNT] = {
 		OPTION_TUN_NAME, 0, "tun-name", "TUN_NAME",
 		.sentence = "Name of the network interface, at most 15 characters", .default_text = "mycelium",
 	},
+	[OPTION_LANES] = {
+		OPTION_LANES, 0, "lanes", "LANES",
+		.sentence = "Threads that move packets, 1 to 16",
+		.more = "Without this option there are as many as processors, but at most 4. Links and flows are spread over "
+			"them.",
+	},
 	[OPTION_FIREWALL_MARK] = {
 		OPTION_FIREWALL_MARK, 0, "firewall-mark", "FIREWALL_MARK",
 		.sentence = "Mark (SO_MARK) on the packets between peers, for policy routing and firewalls",
@@ -73,7 +79,7 @@ const struct cli_option cli_options[OPTION_COUNT] = {
 static const enum option_id root_options[] = {
 	OPTION_KEY_FILE, OPTION_CONFIG_FILE, OPTION_DEBUG, OPTION_SILENT, OPTION_LOG_FORMAT, OPTION_PEERS,
 	OPTION_TCP_LISTEN_PORT, OPTION_DISABLE_QUIC, OPTION_DISABLE_PEER_DISCOVERY, OPTION_API_ADDR, OPTION_NO_TUN,
-	OPTION_TUN_NAME, OPTION_FIREWALL_MARK, OPTION_HELP, OPTION_VERSION,
+	OPTION_TUN_NAME, OPTION_LANES, OPTION_FIREWALL_MARK, OPTION_HELP, OPTION_VERSION,
 };
 static const enum option_id common_options[] = {OPTION_KEY_FILE, OPTION_CONFIG_FILE, OPTION_HELP};
 static const enum option_id json_options[] = {OPTION_JSON, OPTION_KEY_FILE, OPTION_CONFIG_FILE, OPTION_HELP};

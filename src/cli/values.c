@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "node/config.h"
+
 static int refuse(char error[static VALUE_ERROR_SIZE], const char *reason)
 {
 	snprintf(error, VALUE_ERROR_SIZE, "%s", reason);
@@ -49,6 +51,18 @@ int value_parse_unsigned(const char *text, uint64_t max, uint64_t *ret, char err
 		return -EINVAL;
 	}
 	*ret = number;
+	return 0;
+}
+
+int value_parse_lanes(const char *text, unsigned *ret, char error[static VALUE_ERROR_SIZE])
+{
+	uint64_t number = 0;
+	int result = value_parse_unsigned(text, NODE_LANES_MAX, &number, error);
+	if (result < 0)
+		return result;
+	if (number == 0)
+		return refuse(error, "a node needs at least one lane");
+	*ret = (unsigned)number;
 	return 0;
 }
 

@@ -20,6 +20,9 @@ enum {
 /* A decimal integer with an optional sign, 0..max. `max` is below 2^63. */
 int value_parse_unsigned(const char *text, uint64_t max, uint64_t *ret, char error[static VALUE_ERROR_SIZE]);
 
+/* A number of lanes, 1..NODE_LANES_MAX. */
+int value_parse_lanes(const char *text, unsigned *ret, char error[static VALUE_ERROR_SIZE]);
+
 /* "compact", "logfmt" or "plain". */
 int value_parse_log_format(const char *text, enum log_format *ret, char error[static VALUE_ERROR_SIZE]);
 

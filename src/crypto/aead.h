@@ -8,14 +8,25 @@
 #ifndef MYCELIUM_CRYPTO_AEAD_H
 #define MYCELIUM_CRYPTO_AEAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "crypto/keys.h"
 
 enum { AEAD_NONCE_SIZE = 12, AEAD_TAG_SIZE = 16 };
 
 struct aead_key;
+
+/* Whether two tags are equal, in a time that does not tell where they differ. */
+static inline bool aead_tags_equal(const uint8_t a[static AEAD_TAG_SIZE], const uint8_t b[static AEAD_TAG_SIZE])
+{
+	uint64_t x[2], y[2];
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
 
 /* One implementation. `name` appears in the start-up log at debug. */
 struct aead_backend {

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
-#include <nettle/memops.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "crypto/aead.h"
@@ -74,7 +72,7 @@ static int gnutls_open(struct aead_key *key, const uint8_t nonce[static AEAD_NON
 		require(gnutls_cipher_decrypt2(key->cipher, in, len, out, len));
 	require(gnutls_cipher_tag(key->cipher, expected, AEAD_TAG_SIZE));
 
-	bool genuine = memeql_sec(expected, tag, AEAD_TAG_SIZE) != 0;
+	bool genuine = aead_tags_equal(expected, tag);
 	secret_wipe(expected, sizeof(expected));
 	if (genuine)
 		return 0;

@@ -8,8 +8,6 @@
  */
 #include <errno.h>
 #include <intel-ipsec-mb.h>
-#include <nettle/memops.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "crypto/aead.h"
@@ -86,7 +84,7 @@ static int ipsec_mb_open(struct aead_key *key, const uint8_t nonce[static AEAD_N
 	uint8_t expected[AEAD_TAG_SIZE];
 	gcm.decrypt(&key->expanded, &context, out, in, len, nonce, NULL, 0, expected, AEAD_TAG_SIZE);
 
-	bool genuine = memeql_sec(expected, tag, AEAD_TAG_SIZE) != 0;
+	bool genuine = aead_tags_equal(expected, tag);
 	secret_wipe(expected, sizeof(expected));
 	if (genuine)
 		return 0;

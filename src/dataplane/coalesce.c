@@ -40,11 +40,11 @@ static uint64_t pseudo_header_sum(const uint8_t *packet, size_t transport_len, u
 	return checksum_pseudo_header(&source, &destination, (uint32_t)transport_len, protocol);
 }
 
+/* Addresses and transport lie behind one another and are summed in one go: all of the pseudo-header but length and protocol. */
 static bool checksum_is_right(const uint8_t *packet, size_t len, uint8_t protocol)
 {
-	size_t transport_len = len - IP6_HEADER_SIZE;
-	uint64_t sum = pseudo_header_sum(packet, transport_len, protocol);
-	return checksum_finish(checksum_add(sum, transport_of(packet), transport_len)) == 0;
+	uint64_t sum = len - IP6_HEADER_SIZE + protocol;
+	return checksum_finish(checksum_add(sum, &packet[SOURCE_AT], len - SOURCE_AT)) == 0;
 }
 
 /* Length of all headers of a TCP packet that may be joined, or 0. */

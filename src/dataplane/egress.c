@@ -27,42 +27,21 @@ static const struct icmp6_error *refusal(const struct lane *lane, const uint8_t 
 	return NULL;
 }
 
-void egress_seal(struct lane *lane, struct slot *slot, enum user_type type, const struct ip6 *source,
-		 const struct ip6 *destination, uint8_t hop_limit, const struct fib_route *route)
-{
-	struct aead_key *key = lane_key(lane, route->secret);
-	if (key == NULL) {
-		lane_count(lane, LANE_PACKETS_DROPPED_MEMORY);
-		slot_give(lane->pool, slot);
-		return;
-	}
-	lane_hint_refresh(lane, route, destination);
-	uint8_t *payload = slot->data;
-	slot->len = (uint32_t)sealed_write_frame(payload, slot->len, type, source, destination, hop_limit, key, &lane->nonces);
-	slot->data = payload - SEAL_HEADROOM;
-	lane_count(lane, LANE_PACKETS_FORWARDED);
-	port_send_data(lane, route->peer, slot);
-}
-
 /* The route for a packet, when it has a next hop and a key, or NULL. */
-static const struct fib_route *route_of(const struct lane *lane, const uint8_t *packet)
+static const struct fib_route *route_of(struct lane *lane, const uint8_t *packet)
 {
 	struct ip6 destination = ip6_packet_destination(packet);
-	const struct fib_route *route = fib_lookup(lane->fib, &destination);
-	return route != NULL && route->peer != FIB_NO_PEER && route->secret != NULL ? route : NULL;
+	const struct fib_route *route = lane_lookup(lane, &lane->last_destination, &destination);
+	if (route == NULL || route->peer == FIB_NO_PEER || route->secret == NULL)
+		return NULL;
+	lane_hint_refresh(lane, route, &destination);
+	return route;
 }
 
-/* Sends a checked packet by a route, or asks control for one. */
-static void send_packet(struct lane *lane, struct slot *slot, const struct fib_route *route)
+static void ask_for_route(struct lane *lane, const uint8_t *packet, size_t len)
 {
-	struct ip6 source = ip6_packet_source(slot->data), destination = ip6_packet_destination(slot->data);
-	if (route == NULL) {
-		lane_ask_control(lane, PARCEL_EGRESS, &source, &destination, slot->data, slot->len, NULL);
-		slot_give(lane->pool, slot);
-		return;
-	}
-	uint8_t hop_limit = (uint8_t)(ip6_packet_hop_limit(slot->data) - 1);
-	egress_seal(lane, slot, USER_L3, &source, &destination, hop_limit, route);
+	struct ip6 source = ip6_packet_source(packet), destination = ip6_packet_destination(packet);
+	lane_ask_control(lane, PARCEL_EGRESS, &source, &destination, packet, len, NULL);
 }
 
 /* Whether a packet may leave; its sender hears of it when not. */
@@ -80,32 +59,45 @@ static bool is_allowed(struct lane *lane, const uint8_t *packet, size_t len)
 	return false;
 }
 
-void egress_packet(struct lane *lane, struct slot *slot)
+static void send_single(struct lane *lane, uint8_t *packet, size_t len)
 {
-	if (is_allowed(lane, slot->data, slot->len))
-		send_packet(lane, slot, route_of(lane, slot->data));
+	const struct fib_route *route = route_of(lane, packet);
+	if (route == NULL)
+		ask_for_route(lane, packet, len);
 	else
-		slot_give(lane->pool, slot);
+		port_send_packet(lane, route->peer, packet, len, lane_flow_of_packet(lane, packet, len));
 }
 
-unsigned egress_batch(struct lane *lane, const uint8_t *packet, size_t len, const struct tun_offload *offload)
+/* Cuts a checked packet; returns into how many. */
+static unsigned send_batch(struct lane *lane, uint8_t *packet, size_t len, const struct tun_offload *offload)
 {
 	struct segmenter segmenter;
-	if (!is_allowed(lane, packet, len))
-		return 1;
 	if (segment_begin(&segmenter, packet, len, offload) != 0) {
 		lane_count(lane, LANE_PACKETS_INVALID);
 		return 1;
 	}
 	unsigned count = segments_left(&segmenter);
 	const struct fib_route *route = route_of(lane, packet);
-	struct slot *slot;
-	for (size_t segment; (segment = segment_next_len(&segmenter)) > 0 &&
-			     (slot = lane_take_slot(lane, segment, SEAL_TAILROOM)) != NULL;) {
-		segment_next(&segmenter, slot->data);
-		send_packet(lane, slot, route);
+	uint32_t flow = lane_flow_of_packet(lane, packet, len);
+	for (size_t segment_len; (segment_len = segment_next_len(&segmenter)) > 0;) {
+		uint8_t *segment = segment_next(&segmenter);
+		if (route == NULL)
+			ask_for_route(lane, segment, segment_len);
+		else
+			port_send_packet(lane, route->peer, segment, segment_len, flow);
 	}
-	for (unsigned dropped = segments_left(&segmenter); dropped > 0; dropped--)
-		lane_count(lane, LANE_PACKETS_DROPPED_MEMORY);
 	return count;
+}
+
+unsigned egress(struct lane *lane, uint8_t *packet, size_t len, const struct tun_offload *offload)
+{
+	if (!is_allowed(lane, packet, len))
+		return 1;
+	if (offload->batch != TUN_SINGLE)
+		return send_batch(lane, packet, len, offload);
+	if (len > TUN_MTU || (offload->checksum_open && segment_finish_checksum(packet, len, offload) != 0))
+		lane_count(lane, LANE_PACKETS_INVALID);
+	else
+		send_single(lane, packet, len);
+	return 1;
 }

@@ -55,7 +55,7 @@ void ingress_deliver(struct lane *lane, struct frame *frame)
 		lane_count(lane, LANE_PACKETS_INVALID);
 		return;
 	}
-	const struct fib_route *route = fib_lookup(lane->fib, &source);
+	const struct fib_route *route = lane_lookup(lane, &lane->last_source, &source);
 	if (route == NULL || route->secret == NULL)
 		lane_ask_control(lane, PARCEL_INGRESS, &source, &destination, frame->bytes, frame->len, NULL);
 	else
@@ -70,18 +70,23 @@ void ingress_forward(struct lane *lane, struct frame *frame)
 		report_remote(lane, frame, &report_no_route);
 		return;
 	}
-	const struct fib_route *route = fib_lookup(lane->fib, &destination);
+	const struct fib_route *route = lane_lookup(lane, &lane->last_destination, &destination);
 	if (route == NULL || route->peer == FIB_NO_PEER) {
 		lane_ask_control(lane, PARCEL_TRANSIT, &source, &destination, frame->bytes, frame->len, NULL);
 		return;
 	}
 	lane_hint_refresh(lane, route, &destination);
+	if (port_pass_on(lane, route->peer, frame)) {
+		lane_count(lane, LANE_PACKETS_FORWARDED);
+		return;
+	}
 	struct slot *slot = lane_take_slot(lane, frame->len, 0);
 	if (slot == NULL) {
 		lane_count(lane, LANE_PACKETS_DROPPED_MEMORY);
 		return;
 	}
 	memcpy(slot->data, frame->bytes, frame->len);
+	slot->flow = lane_flow_of_frame(lane, frame->bytes);
 	lane_count(lane, LANE_PACKETS_FORWARDED);
 	port_send_data(lane, route->peer, slot);
 }

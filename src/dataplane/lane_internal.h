@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the files of a lane share. Everything here is the lane thread's, unless it says otherwise. */
+/* What the files of the lanes share. Everything here is the lane thread's, unless it says otherwise. */
 #ifndef MYCELIUM_DATAPLANE_LANE_INTERNAL_H
 #define MYCELIUM_DATAPLANE_LANE_INTERNAL_H
 
@@ -13,7 +13,7 @@
 #include "base/token_bucket.h"
 #include "crypto/nonce.h"
 #include "dataplane/coalesce.h"
-#include "dataplane/lane.h"
+#include "dataplane/lanes.h"
 #include "dataplane/queue.h"
 #include "wire/icmp6.h"
 #include "wire/sealed.h"
@@ -29,8 +29,11 @@ enum {
 	BUSY_TURNS = 3,
 	TUN_BATCH = 128,		/* packets read from the interface in one turn, a few more when one stands for several */
 	EVENTS_KEPT_BACK = LANE_LINKS_MAX + 64,	/* room in the event ring for what control must learn: closings */
-	SLOTS_KEPT_BACK = 4096,		/* for control frames, whatever data packets wait */
-	SLOT_SHARE = 16,		/* one queue may hold this part of the free slots */
+	SLOTS_KEPT_BACK = 8,		/* this part of all slots is for control frames, whatever data packets wait */
+	SLOT_SHARE = 16,		/* one link may hold this part of the free slots, and of the bytes below */
+	UNSENT_BYTES_MAX = 8388608,	/* that left the queues of all links and that no connection took yet */
+	BURST_SIZE = 81920,		/* bytes given to a link at once: what one read of the interface makes stays in the caches */
+	HANDOFFS_MAX = 4096,		/* packets on their way from one lane to another */
 };
 
 /* One link and what waits for it. */
@@ -38,7 +41,6 @@ struct port {
 	uint32_t peer;
 	struct link *link;
 	struct loop_io *io;
-	struct queue queue;
 	struct list flush;		/* in lane->to_flush when something was queued in this round */
 	bool blocked;			/* the connection takes no more: wait until it is writable */
 	bool reading;
@@ -48,6 +50,40 @@ struct port {
 	uint64_t unanswered_since_ms;	/* when something was first written after that; 0: nothing was */
 	unsigned busy_turns;		/* watch turns in a row in which something was read, up to BUSY_TURNS */
 	unsigned control_sent;		/* since the last LANE_CONTROL_SENT */
+	/* Frames to be passed on that still lie in the read buffer: places in lane->passing, counted from 1. */
+	unsigned passing_first, passing_last;
+	size_t passing_bytes;
+	struct queue queue;
+};
+
+/* A received frame that goes out to another link from where it lies. */
+struct passing_frame {
+	struct iovec bytes;
+	unsigned next;	/* of the same port, counted from 1 */
+};
+
+/* What is given to a link at once. */
+struct burst {
+	struct port *port;	/* whose it is while it fills; else NULL */
+	unsigned count;
+	size_t bytes;		/* in all frames */
+	size_t filled;		/* of the buffer: sealed packets */
+	struct slot *held;	/* slots whose frames are sent from where they are */
+	struct iovec frames[LINK_VECTOR];
+	uint8_t buffer[BURST_SIZE + FRAME_SIZE_MAX];	/* filled up to BURST_SIZE, with whatever comes last */
+};
+
+/* The last address looked up in this round and what was found, or NULL: most packets have that of the packet before. */
+struct last_lookup {
+	bool holds;
+	struct ip6 address;
+	const struct fib_route *route;
+};
+
+/* A packet on its way to the lane of its link. */
+struct handoff {
+	struct slot *slot;
+	uint32_t peer;
 };
 
 /* One order of control. */
@@ -87,30 +123,45 @@ struct lane {
 	struct link_bytes *bytes;	/* LANE_LINKS_MAX rows */
 	struct fib *fib;
 	pthread_t thread;
+	bool running;
+
+	/* All lanes by index, this one among them, and what goes from it to each other: packets, and their slots back. */
+	struct lane **lanes;
+	unsigned index, lane_count;
+	struct ring *handoffs[LANES_MAX];
+	struct ring *homeward[LANES_MAX];
 
 	/* The lane's own. */
 	struct loop *loop;
-	uint64_t now_ms;		/* of this round */
+	uint64_t now_ms, now_us;	/* of this callback */
 	struct ip6 address;
 	uint64_t own_upper;		/* own /64 */
-	struct tun *tun;
-	struct loop_io *tun_io;
+	struct tun *tun;		/* to write to */
+	struct loop_io *tun_io;		/* NULL: it reads from none */
 	struct loop_timer *second;
 	struct loop_timer *watch;	/* runs while some port is busy or waits for an answer */
 	bool watching;
 	struct slot_pool *pool;
+	size_t slots_max, parcel_bytes_max;
 	struct nonce_sequence nonces;
+	struct last_lookup last_source, last_destination;
 	struct key_cache_row keys[KEY_CACHE_SIZE];
 	struct port *ports[LANE_LINKS_MAX];
 	struct list to_flush;
 	unsigned paused;		/* ports that do not read for want of room in the event ring */
+	size_t unsent_bytes;		/* in all links */
 	uint64_t hints_until_ms[HINTS_SIZE];	/* no refresh is asked for before */
 	struct hash_key hash_key;
 	struct token_bucket local_reports, remote_reports;
 	struct token_bucket source_reports[REPORT_SOURCES];
-	struct coalescer coalescer;	/* what waits for the end of the present read of a link */
-	uint8_t read_buffer[LINK_READ_SIZE];
-	uint8_t tun_buffer[TUN_READ_MAX];	/* a packet of the interface that stands for several */
+	bool reads_link;		/* frames lie in the read buffer, or their link, until the end of this read */
+	struct coalescer coalescer;	/* what waits for that end */
+	struct frame_vector frames;
+	unsigned passing_count;
+	struct passing_frame passing[LINK_VECTOR];
+	struct burst burst;
+	uint8_t read_buffer[LINK_READ_SIZE + LINK_BUFFER_SIZE];	/* for a last read behind others */
+	uint8_t tun_buffer[SLOT_HEADROOM + TUN_READ_MAX];
 };
 
 static inline void lane_count(struct lane *lane, enum lane_counter counter)
@@ -130,6 +181,21 @@ static inline struct lane_event *lane_event_optional(struct lane *lane)
 static inline void lane_look_at_clock(struct lane *lane)
 {
 	lane->now_ms = loop_now_ms(lane->loop);
+	lane->now_us = monotonic_us();
+}
+
+/* The route to an address, or NULL. Valid in this round. */
+static inline const struct fib_route *lane_lookup(const struct lane *lane, struct last_lookup *last, const struct ip6 *address)
+{
+	if (!last->holds || !ip6_equal(&last->address, address))
+		*last = (struct last_lookup){.holds = true, .address = *address, .route = fib_lookup(lane->fib, address)};
+	return last->route;
+}
+
+/* The lane that has a peer's link. */
+static inline unsigned lane_index_of(uint32_t peer, unsigned lane_count)
+{
+	return (peer & 0xffff) % lane_count;
 }
 
 static inline bool lane_is_own(const struct lane *lane, const struct ip6 *address)
@@ -140,7 +206,7 @@ static inline bool lane_is_own(const struct lane *lane, const struct ip6 *addres
 /* Slots data packets may still take. */
 static inline size_t lane_slots_free(const struct lane *lane)
 {
-	size_t used = slot_pool_used(lane->pool), limit = LANE_SLOTS_MAX - SLOTS_KEPT_BACK;
+	size_t used = slot_pool_used(lane->pool), limit = lane->slots_max - lane->slots_max / SLOTS_KEPT_BACK;
 	return used < limit ? limit - used : 0;
 }
 
@@ -150,7 +216,29 @@ static inline struct slot *lane_take_slot(struct lane *lane, size_t len, size_t 
 	return lane_slots_free(lane) > 0 ? slot_take(lane->pool, len, tailroom) : NULL;
 }
 
+/* The hash that tells flows apart in queues: of a frame by its addresses, all that can be seen of it; of a packet by what
+ * RFC 6438 takes. */
+static inline uint32_t lane_flow_of_frame(const struct lane *lane, const uint8_t *frame)
+{
+	enum { ADDRESSES_AT = 8, ADDRESSES_SIZE = 32 };
+	return (uint32_t)hash_bytes(&lane->hash_key, &frame[ADDRESSES_AT], ADDRESSES_SIZE);
+}
+
+uint32_t lane_flow_of_packet(const struct lane *lane, const uint8_t *packet, size_t len);
+
 /* lane.c */
+
+/* Makes a lane without a thread; the rings to others are still missing. Returns NULL without memory or descriptors. */
+struct lane *lane_new(const struct lanes_config *config, unsigned index);
+
+/* The thread. */
+void *lane_run(void *lane);
+
+/* After all threads have ended: closes links, sends slots home, wherever they are. */
+void lane_clear(struct lane *lane);
+
+/* After all lanes were cleared. NULL is fine. */
+void lane_free(struct lane *lane);
 
 /* Hands a packet to control. `error` is for PARCEL_REPORT, else NULL. Counts a drop when there is no room. */
 void lane_ask_control(struct lane *lane, enum parcel_kind kind, const struct ip6 *source, const struct ip6 *destination,
@@ -173,11 +261,40 @@ void port_open(struct lane *lane, uint32_t peer, struct link *link);
 void port_close(struct lane *lane, struct port *port, int error, const char *text);
 struct port *port_find(const struct lane *lane, uint32_t peer);
 
-/* Queue a slot (taken over) for a peer; a peer that is gone drops it. */
+/* Sends a packet of this host, which has USER_HEADER_SIZE writable bytes in front of it: at once when nothing waits, else from
+ * a copy. `flow` as lane_flow_of_packet(). */
+void port_send_packet(struct lane *lane, uint32_t peer, uint8_t *packet, size_t len, uint32_t flow);
+
+/* Queue a slot (taken over) for a peer, whose link may be another lane's; a peer that is gone drops it. */
 void port_send_data(struct lane *lane, uint32_t peer, struct slot *slot);
 void port_send_control(struct lane *lane, uint32_t peer, const uint8_t *frame, size_t len);
 
-/* Sends what was queued in this round. */
+/* Sends a frame from where it lies, at the end of the present read of a link; false when it has to wait in a queue. */
+bool port_pass_on(struct lane *lane, uint32_t peer, const struct frame *frame);
+
+/* Takes a packet that another lane has for a link of this one. */
+void port_take_over(struct lane *lane, const struct handoff *handoff);
+
+/* burst.c: takes a frame of the present read among those that go out with the next burst, or refuses. */
+bool burst_pass_on(struct lane *lane, struct port *port, const struct frame *frame);
+
+/* burst.c: empties it for the next one, whoever's that is. */
+void burst_reset(struct burst *burst);
+
+/* burst.c: whether a packet may go straight into the burst of a port: nothing waits there. */
+bool burst_takes(struct lane *lane, struct port *port);
+
+/* burst.c: seals a packet of this host there. It has USER_HEADER_SIZE writable bytes in front of it. */
+void burst_add(struct lane *lane, struct port *port, uint8_t *packet, size_t len);
+
+/* burst.c: sends what waits for a port, as far as its link takes it. Returns the number of bytes written, or a negative errno
+ * when the connection broke. */
+long burst_send(struct lane *lane, struct port *port);
+
+/* port.c: sends a burst that is half full, which another packet that stands for several would only overfill. */
+void port_flush_burst(struct lane *lane);
+
+/* port.c: sends what was queued in this round. */
 void port_flush_all(struct lane *lane);
 
 /* Goes on reading after the event ring was full. */
@@ -189,15 +306,10 @@ bool port_watch_all(struct lane *lane);
 /* Once a second: closes links that take nothing, tells what could not be told for want of room. */
 void port_check_all(struct lane *lane);
 
-/* egress.c: a packet from the local host (the slot is taken over). */
-void egress_packet(struct lane *lane, struct slot *slot);
+/* egress.c: what was read from the interface: a packet of the local host, or one that stands for several. It has
+ * USER_HEADER_SIZE writable bytes in front of it, and is used up. Returns for how many it stands. */
+unsigned egress(struct lane *lane, uint8_t *packet, size_t len, const struct tun_offload *offload);
 
-/* A packet of the local host that stands for several. Returns for how many. */
-unsigned egress_batch(struct lane *lane, const uint8_t *packet, size_t len, const struct tun_offload *offload);
-
-/* Sends a payload in a slot (SEAL_TAILROOM behind it; taken over) to `destination` by `route`, which has peer and secret. */
-void egress_seal(struct lane *lane, struct slot *slot, enum user_type type, const struct ip6 *source,
-		 const struct ip6 *destination, uint8_t hop_limit, const struct fib_route *route);
 
 /* ingress.c: a data frame from a peer, in place. */
 void ingress_data(struct lane *lane, struct frame *frame);

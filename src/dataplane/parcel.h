@@ -23,6 +23,7 @@ enum parcel_kind {
 struct parcel {
 	struct parcel *next;	/* for whoever holds it */
 	enum parcel_kind kind;
+	unsigned lane;		/* index of the one that asks, and that will go on with it */
 	struct ip6 source, destination;
 	struct icmp6_error error;	/* REPORT */
 	uint32_t len;

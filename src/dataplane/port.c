@@ -10,6 +10,8 @@
 enum {
 	TLV_SIZE_MIN = 5,	/* the shortest known TLV: bytes yield no more TLVs than their number divided by this */
 	READ_SIZE_MIN = 512,	/* less is not worth a system call */
+	READ_MORE_FROM = 16384,	/* so much in one read means that more will be there soon */
+	READ_ALIGNMENT = 64,
 };
 
 struct port *port_find(const struct lane *lane, uint32_t peer)
@@ -61,8 +63,16 @@ static void handle_frames(struct lane *lane, struct port *port, struct frame_vec
 		else
 			ingress_data(lane, &frames->frames[i]);
 	}
-	/* The frames' places are used again. */
+}
+
+/* The end of a read: its buffer is used again. */
+static void finish_read(struct lane *lane)
+{
 	coalesce_flush(&lane->coalescer);
+	if (lane->passing_count > 0)
+		port_flush_all(lane);
+	lane->passing_count = 0;
+	lane->reads_link = false;
 }
 
 /* How much may be read so that all TLVs in it, and in the frame that it may complete, find room in the event ring; 0 pauses
@@ -87,33 +97,62 @@ static void pause_reading(struct lane *lane, struct port *port)
 		port_resume_reading(lane);
 }
 
-static void read_port(struct lane *lane, struct port *port)
+/* The port may have been closed while what it brought was sent on: to itself. */
+static void close_if_open(struct lane *lane, uint32_t peer, int error)
 {
-	size_t budget = read_budget(lane, port);
-	if (budget == 0) {
-		pause_reading(lane, port);
-		return;
-	}
-	long got = link_read(port->link, lane->read_buffer, budget);
-	if (got == -EAGAIN)
-		return;
-	if (got < 0) {
-		port_close(lane, port, (int)got, NULL);
-		return;
-	}
+	struct port *port = port_find(lane, peer);
+	if (port != NULL)
+		port_close(lane, port, error, error == -EPROTO ? link_protocol_error(port->link) : NULL);
+}
+
+static void note_read(struct lane *lane, struct port *port, long got)
+{
 	add_bytes(&bytes_of(lane, port->peer)->rx, got);
 	port->heard_ms = lane->now_ms;
 	port->unanswered_since_ms = 0;
 	lane_start_watching(lane);
-	struct frame_vector frames;
+}
+
+/* Reads once and handles what came. Returns the number of bytes read, or a negative errno. */
+static long read_once(struct lane *lane, struct port *port, uint8_t *buffer, size_t budget)
+{
+	long got = link_read(port->link, buffer, budget);
+	if (got < 0)
+		return got;
+	note_read(lane, port, got);
 	int error;
-	while ((error = link_next_frames(port->link, &frames)) == 0 && frames.count > 0)
-		handle_frames(lane, port, &frames);
-	if (error != 0) {
-		/* What came before the bad frame was good. */
-		handle_frames(lane, port, &frames);
-		port_close(lane, port, error, error == -EPROTO ? link_protocol_error(port->link) : NULL);
+	while ((error = link_next_frames(port->link, &lane->frames)) == 0 && lane->frames.count > 0)
+		handle_frames(lane, port, &lane->frames);
+	/* What came before a bad frame was good. */
+	handle_frames(lane, port, &lane->frames);
+	return error != 0 ? error : got;
+}
+
+/*
+ * While frames are opened more of them arrive: what is there by then is read behind the first, so that more packets can be
+ * joined. A frame that was completed in its link does not stay there for that.
+ */
+static void read_port(struct lane *lane, struct port *port)
+{
+	uint32_t peer = port->peer;
+	size_t budget = read_budget(lane, port), at = 0;
+	if (budget == 0) {
+		pause_reading(lane, port);
+		return;
 	}
+	long got;
+	bool stays;
+	lane->reads_link = true;
+	do {
+		size_t carried = link_carried(port->link);
+		stays = carried < LINK_LARGE_CARRY;
+		got = read_once(lane, port, &lane->read_buffer[at], budget);
+		at += got > 0 ? (carried + (size_t)got + READ_ALIGNMENT - 1) / READ_ALIGNMENT * READ_ALIGNMENT : 0;
+		budget = read_budget(lane, port);
+	} while (got >= READ_MORE_FROM && stays && at < LINK_READ_SIZE && budget > 0);
+	finish_read(lane);
+	if (got < 0 && got != -EAGAIN)
+		close_if_open(lane, peer, (int)got);
 }
 
 static void queue_flush(struct lane *lane, struct port *port)
@@ -127,20 +166,6 @@ static void queue_flush(struct lane *lane, struct port *port)
 static size_t slot_share(const struct lane *lane)
 {
 	return lane_slots_free(lane) / SLOT_SHARE + 1;
-}
-
-/* Moves slots from the queue to the link as far as it has room. */
-static void refill(const struct lane *lane, struct port *port)
-{
-	bool control;
-	size_t share = slot_share(lane);
-	while (link_room(port->link) > 0 && LINK_BATCH - link_room(port->link) < share) {
-		struct slot *slot = queue_take(&port->queue, &control);
-		if (slot == NULL)
-			return;
-		port->control_sent += control;
-		link_put(port->link, slot);
-	}
 }
 
 /* Without room now, the next flush or the next second tells. */
@@ -158,32 +183,38 @@ static void tell_control_sent(struct lane *lane, struct port *port)
 /* Sends until the queue is empty or the connection takes no more. */
 static void flush_port(struct lane *lane, struct port *port)
 {
-	long total = 0, written = 0;
-	port->blocked = false;
-	do {
-		refill(lane, port);
-		written = link_flush(port->link, lane->pool, &port->blocked);
-		total += written > 0 ? written : 0;
-	} while (written > 0 && !port->blocked && !queue_empty(&port->queue));
+	if (lane->burst.port != NULL && lane->burst.port != port)
+		flush_port(lane, lane->burst.port);
+	long written = burst_send(lane, port);
 	if (written < 0) {
 		port_close(lane, port, (int)written, NULL);
 		return;
 	}
-	if (total > 0 || !port->blocked)
+	if (written > 0 || !port->blocked)
 		port->progress_ms = lane->now_ms;
-	if (total > 0 && port->unanswered_since_ms == 0) {
+	if (written > 0 && port->unanswered_since_ms == 0) {
 		port->unanswered_since_ms = lane->now_ms;
 		lane_start_watching(lane);
 	}
-	add_bytes(&bytes_of(lane, port->peer)->tx, total);
+	add_bytes(&bytes_of(lane, port->peer)->tx, written);
 	tell_control_sent(lane, port);
 	watch(port);
 }
 
 void port_flush_all(struct lane *lane)
 {
+	if (list_empty(&lane->to_flush))
+		return;
+	/* Much may have been read since the callback began. */
+	lane->now_us = monotonic_us();
 	for (struct list *node; (node = list_pop(&lane->to_flush)) != NULL;)
 		flush_port(lane, container_of(node, struct port, flush));
+}
+
+void port_flush_burst(struct lane *lane)
+{
+	if (lane->burst.filled > BURST_SIZE / 2)
+		flush_port(lane, lane->burst.port);
 }
 
 struct port_context {
@@ -258,7 +289,7 @@ void port_open(struct lane *lane, uint32_t peer, struct link *link)
 		port->io = loop_io_new(lane->loop, link_fd(link), on_link_ready, port);
 	if (port == NULL || port->io == NULL) {
 		free(context);
-		link_free(link, lane->pool);
+		link_free(link);
 		tell_closed(lane, peer, -ENOMEM, NULL);
 		return;
 	}
@@ -267,7 +298,6 @@ void port_open(struct lane *lane, uint32_t peer, struct link *link)
 	port->link = link;
 	port->reading = true;
 	port->progress_ms = port->heard_ms = lane->now_ms;
-	queue_init(&port->queue);
 	list_init(&port->flush);
 	lane->ports[row] = port;
 	watch(port);
@@ -278,10 +308,13 @@ void port_close(struct lane *lane, struct port *port, int error, const char *tex
 	uint32_t peer = port->peer;
 	lane->ports[(peer & 0xffff) % LANE_LINKS_MAX] = NULL;
 	list_remove(&port->flush);
+	if (lane->burst.port == port)
+		burst_reset(&lane->burst);
 	loop_io_free(port->io);
 	lane->paused -= !port->reading;
 	queue_clear(&port->queue, lane->pool);
-	link_free(port->link, lane->pool);
+	lane->unsent_bytes -= link_unsent(port->link);
+	link_free(port->link);
 	free(container_of(port, struct port_context, port));
 	tell_closed(lane, peer, error, text);
 }
@@ -293,7 +326,7 @@ static void note_start(const struct lane *lane, struct port *port)
 		port->progress_ms = lane->now_ms;
 }
 
-void port_send_data(struct lane *lane, uint32_t peer, struct slot *slot)
+static void queue_data(struct lane *lane, uint32_t peer, struct slot *slot)
 {
 	struct port *port = port_find(lane, peer);
 	if (port == NULL) {
@@ -302,11 +335,76 @@ void port_send_data(struct lane *lane, uint32_t peer, struct slot *slot)
 		return;
 	}
 	note_start(lane, port);
-	uint64_t dropped = port->queue.dropped;
-	queue_put_data(&port->queue, slot, slot_share(lane), lane->pool);
-	for (; dropped < port->queue.dropped; dropped++)
+	uint64_t dropped = port->queue.counters.overflow;
+	queue_put_data(&port->queue, slot, slot_share(lane), lane->now_us, lane->pool);
+	for (; dropped < port->queue.counters.overflow; dropped++)
 		lane_count(lane, LANE_PACKETS_DROPPED_QUEUE);
 	queue_flush(lane, port);
+}
+
+/* A copy of a packet that has to wait. */
+static void wait_in_slot(struct lane *lane, uint32_t peer, const uint8_t *packet, size_t len, uint32_t flow)
+{
+	struct slot *slot = lane_take_slot(lane, len, 0);
+	if (slot == NULL) {
+		lane_count(lane, LANE_PACKETS_DROPPED_MEMORY);
+		return;
+	}
+	memcpy(slot->data, packet, len);
+	slot->is_packet = true;
+	slot->flow = flow;
+	port_send_data(lane, peer, slot);
+}
+
+void port_send_packet(struct lane *lane, uint32_t peer, uint8_t *packet, size_t len, uint32_t flow)
+{
+	bool ours = lane_index_of(peer, lane->lane_count) == lane->index;
+	struct port *port = ours ? port_find(lane, peer) : NULL;
+	if (ours && port == NULL) {
+		lane_count(lane, LANE_PACKETS_NO_ROUTE);
+		return;
+	}
+	if (!ours || !burst_takes(lane, port)) {
+		/* A full burst leaves, and then there is room for the next packet, if the link took it. */
+		wait_in_slot(lane, peer, packet, len, flow);
+		if (ours && lane->burst.port == port)
+			flush_port(lane, port);
+		return;
+	}
+	note_start(lane, port);
+	burst_add(lane, port, packet, len);
+	queue_flush(lane, port);
+}
+
+void port_send_data(struct lane *lane, uint32_t peer, struct slot *slot)
+{
+	unsigned owner = lane_index_of(peer, lane->lane_count);
+	if (owner == lane->index) {
+		queue_data(lane, peer, slot);
+		return;
+	}
+	struct handoff *handoff = ring_reserve(lane->handoffs[owner]);
+	if (handoff == NULL) {
+		lane_count(lane, LANE_PACKETS_DROPPED_QUEUE);
+		slot_give(lane->pool, slot);
+		return;
+	}
+	*handoff = (struct handoff){.slot = slot, .peer = peer};
+}
+
+bool port_pass_on(struct lane *lane, uint32_t peer, const struct frame *frame)
+{
+	struct port *port = port_find(lane, peer);
+	if (port == NULL || !lane->reads_link || !burst_pass_on(lane, port, frame))
+		return false;
+	note_start(lane, port);
+	queue_flush(lane, port);
+	return true;
+}
+
+void port_take_over(struct lane *lane, const struct handoff *handoff)
+{
+	queue_data(lane, handoff->peer, handoff->slot);
 }
 
 void port_send_control(struct lane *lane, uint32_t peer, const uint8_t *frame, size_t len)

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dataplane/queue.h"
 
-static void fifo_init(struct slot_fifo *fifo)
-{
-	*fifo = (struct slot_fifo){.tail = &fifo->first};
-}
+#include "wire/icmp6.h"
+
+/* ---- lists ------------------------------------------------------------------------------------------------------- */
 
 static void fifo_put(struct slot_fifo *fifo, struct slot *slot)
 {
 	slot->next = NULL;
-	*fifo->tail = slot;
-	fifo->tail = &slot->next;
+	if (fifo->first == NULL)
+		fifo->first = slot;
+	else
+		fifo->last->next = slot;
+	fifo->last = slot;
 	fifo->count++;
 	fifo->bytes += slot->len;
 }
@@ -21,25 +23,37 @@ static struct slot *fifo_take(struct slot_fifo *fifo)
 	if (slot == NULL)
 		return NULL;
 	fifo->first = slot->next;
-	if (fifo->first == NULL)
-		fifo->tail = &fifo->first;
 	fifo->count--;
 	fifo->bytes -= slot->len;
 	return slot;
 }
 
-void queue_init(struct queue *queue)
+static void flows_append(struct flow_list *list, struct flow *flow, enum flow_state state)
 {
-	fifo_init(&queue->control);
-	fifo_init(&queue->data);
-	queue->dropped = 0;
+	flow->state = state;
+	flow->next = NULL;
+	if (list->first == NULL)
+		list->first = flow;
+	else
+		list->last->next = flow;
+	list->last = flow;
+}
+
+static struct flow *flows_pop(struct flow_list *list)
+{
+	struct flow *flow = list->first;
+	list->first = flow->next;
+	return flow;
 }
 
 void queue_clear(struct queue *queue, struct slot_pool *pool)
 {
-	bool control;
-	for (struct slot *slot; (slot = queue_take(queue, &control)) != NULL;)
+	for (struct slot *slot; (slot = fifo_take(&queue->control)) != NULL;)
 		slot_give(pool, slot);
+	for (unsigned i = 0; i < QUEUE_FLOWS; i++)
+		for (struct slot *slot; (slot = fifo_take(&queue->flows[i].fifo)) != NULL;)
+			slot_give(pool, slot);
+	*queue = (struct queue){.counters = queue->counters};
 }
 
 void queue_put_control(struct queue *queue, struct slot *slot)
@@ -47,26 +61,191 @@ void queue_put_control(struct queue *queue, struct slot *slot)
 	fifo_put(&queue->control, slot);
 }
 
-static void drop_oldest(struct queue *queue, struct slot_pool *pool)
+/* ---- flows ------------------------------------------------------------------------------------------------------- */
+
+static struct slot *take_from(struct queue *queue, struct flow *flow)
 {
-	slot_give(pool, fifo_take(&queue->data));
-	queue->dropped++;
+	struct slot *slot = fifo_take(&flow->fifo);
+	if (slot != NULL) {
+		queue->count--;
+		queue->bytes -= slot->len;
+	}
+	return slot;
 }
 
-void queue_put_data(struct queue *queue, struct slot *slot, size_t packets_max, struct slot_pool *pool)
+/* Of those that are looked at: a sender that makes up flows must not make each of its packets cost a walk through all. Old
+ * flows take turns at the front, so none escapes for long. */
+static struct flow *fatter(struct flow *fattest, struct flow *flow)
 {
-	struct slot_fifo *data = &queue->data;
+	enum { LOOKED_AT_MAX = 64 };
+	for (unsigned i = 0; flow != NULL && i < LOOKED_AT_MAX; flow = flow->next, i++)
+		if (fattest == NULL || flow->fifo.bytes > fattest->fifo.bytes)
+			fattest = flow;
+	return fattest;
+}
+
+/* The oldest packet of the flow with the most bytes gives way. */
+static void drop_from_fattest(struct queue *queue, struct slot_pool *pool)
+{
+	struct flow *fattest = fatter(fatter(NULL, queue->new_flows.first), queue->old_flows.first);
+	slot_give(pool, take_from(queue, fattest));
+	queue->counters.overflow++;
+}
+
+void queue_put_data(struct queue *queue, struct slot *slot, size_t packets_max, uint64_t now_us, struct slot_pool *pool)
+{
 	if (packets_max > QUEUE_DATA_PACKETS_MAX)
 		packets_max = QUEUE_DATA_PACKETS_MAX;
-	while (data->count > 0 && (data->count >= packets_max || data->bytes + slot->len > QUEUE_DATA_BYTES_MAX)) {
-		drop_oldest(queue, pool);
+	while (queue->count > 0 && (queue->count >= packets_max || queue->bytes + slot->len > QUEUE_DATA_BYTES_MAX))
+		drop_from_fattest(queue, pool);
+	struct flow *flow = &queue->flows[slot->flow % QUEUE_FLOWS];
+	slot->queued_us = now_us;
+	fifo_put(&flow->fifo, slot);
+	queue->count++;
+	queue->bytes += slot->len;
+	if (flow->state == FLOW_IDLE) {
+		flow->deficit = QUEUE_QUANTUM;
+		flows_append(&queue->new_flows, flow, FLOW_NEW);
 	}
-	fifo_put(data, slot);
 }
 
-struct slot *queue_take(struct queue *queue, bool *ret_control)
+/* ---- CoDel, names as in RFC 8289 --------------------------------------------------------------------------------- */
+
+static uint64_t square_root(uint64_t value)
+{
+	uint64_t root = 0;
+	for (uint64_t bit = UINT64_C(1) << 31; bit > 0; bit >>= 1)
+		if ((root | bit) * (root | bit) <= value)
+			root |= bit;
+	return root;
+}
+
+/* The root with 16 binary digits behind the point. */
+static uint64_t control_law(uint64_t at_us, uint32_t count)
+{
+	return at_us + ((uint64_t)QUEUE_INTERVAL_US << 16) / square_root((uint64_t)count << 32);
+}
+
+/* Whether the flow's delay has been above target for an interval, judged by the packet just taken. */
+static bool is_ok_to_drop(struct flow *flow, const struct slot *slot, uint64_t now_us)
+{
+	if (slot == NULL || now_us - slot->queued_us < QUEUE_TARGET_US || flow->fifo.bytes <= QUEUE_QUANTUM) {
+		flow->first_above_us = 0;
+		return false;
+	}
+	if (flow->first_above_us == 0) {
+		flow->first_above_us = now_us + QUEUE_INTERVAL_US;
+		return false;
+	}
+	return now_us >= flow->first_above_us;
+}
+
+/* Marks a packet that may be marked (RFC 3168). Frames are sealed: nothing inside can be changed. */
+static bool mark(struct queue *queue, struct slot *slot)
+{
+	enum { ECN_AT = 1, ECN_BITS = 0x30 };
+	if (!slot->is_packet || slot->len < IP6_HEADER_SIZE || (slot->data[ECN_AT] & ECN_BITS) == 0)
+		return false;
+	slot->data[ECN_AT] |= ECN_BITS;
+	queue->counters.marked++;
+	return true;
+}
+
+/* Tells the sender by this packet. Returns the packet if it goes on, else the next one, or NULL. */
+static struct slot *signal_congestion(struct queue *queue, struct flow *flow, struct slot *slot, struct slot_pool *pool)
+{
+	if (mark(queue, slot))
+		return slot;
+	slot_give(pool, slot);
+	queue->counters.delayed++;
+	return take_from(queue, flow);
+}
+
+static struct slot *begin_dropping(struct queue *queue, struct flow *flow, struct slot *slot, uint64_t now_us,
+				   struct slot_pool *pool)
+{
+	slot = signal_congestion(queue, flow, slot, pool);
+	flow->dropping = true;
+	/* Shortly after the last time, go on where that left off. */
+	uint32_t delta = flow->count - flow->last_count;
+	bool lately = now_us - flow->drop_next_us < 16 * QUEUE_INTERVAL_US;
+	flow->count = delta > 1 && lately ? delta : 1;
+	flow->last_count = flow->count;
+	flow->drop_next_us = control_law(now_us, flow->count);
+	return slot;
+}
+
+static struct slot *go_on_dropping(struct queue *queue, struct flow *flow, struct slot *slot, uint64_t now_us,
+				   struct slot_pool *pool)
+{
+	while (flow->dropping && now_us >= flow->drop_next_us) {
+		struct slot *before = slot;
+		flow->count++;
+		slot = signal_congestion(queue, flow, slot, pool);
+		if (slot == before) {
+			flow->drop_next_us = control_law(flow->drop_next_us, flow->count);
+			break;
+		}
+		if (is_ok_to_drop(flow, slot, now_us))
+			flow->drop_next_us = control_law(flow->drop_next_us, flow->count);
+		else
+			flow->dropping = false;
+	}
+	return slot;
+}
+
+static struct slot *codel_take(struct queue *queue, struct flow *flow, uint64_t now_us, struct slot_pool *pool)
+{
+	struct slot *slot = take_from(queue, flow);
+	bool ok_to_drop = is_ok_to_drop(flow, slot, now_us);
+	if (!ok_to_drop) {
+		flow->dropping = false;
+		return slot;
+	}
+	return flow->dropping ? go_on_dropping(queue, flow, slot, now_us, pool) :
+				begin_dropping(queue, flow, slot, now_us, pool);
+}
+
+/* ---- round robin (RFC 8290, 4.2) --------------------------------------------------------------------------------- */
+
+/* The flow whose turn it is, still first of its list; NULL when there is none. */
+static struct flow *next_flow(struct queue *queue)
+{
+	for (;;) {
+		struct flow_list *list = queue->new_flows.first != NULL ? &queue->new_flows : &queue->old_flows;
+		struct flow *flow = list->first;
+		if (flow == NULL || flow->deficit > 0)
+			return flow;
+		flow->deficit += QUEUE_QUANTUM;
+		flows_append(&queue->old_flows, flows_pop(list), FLOW_OLD);
+	}
+}
+
+/* A flow without packets: a new one goes through the old ones once, so that it gains nothing by stopping and starting. */
+static void retire(struct queue *queue, struct flow *flow)
+{
+	if (flow->state == FLOW_NEW && queue->old_flows.first != NULL)
+		flows_append(&queue->old_flows, flows_pop(&queue->new_flows), FLOW_OLD);
+	else
+		flows_pop(flow->state == FLOW_NEW ? &queue->new_flows : &queue->old_flows)->state = FLOW_IDLE;
+}
+
+static struct slot *take_data(struct queue *queue, uint64_t now_us, struct slot_pool *pool)
+{
+	for (struct flow *flow; (flow = next_flow(queue)) != NULL;) {
+		struct slot *slot = codel_take(queue, flow, now_us, pool);
+		if (slot != NULL) {
+			flow->deficit -= (int32_t)slot->len;
+			return slot;
+		}
+		retire(queue, flow);
+	}
+	return NULL;
+}
+
+struct slot *queue_take(struct queue *queue, uint64_t now_us, struct slot_pool *pool, bool *ret_control)
 {
 	struct slot *slot = fifo_take(&queue->control);
 	*ret_control = slot != NULL;
-	return slot != NULL ? slot : fifo_take(&queue->data);
+	return slot != NULL ? slot : take_data(queue, now_us, pool);
 }

@@ -59,14 +59,22 @@ static void send_report(struct lane *lane, const struct frame *frame, const stru
 	struct ip6 reporter = ip6_from_upper64(lane->own_upper);
 	size_t body_len;
 	const uint8_t *body = frame_body(frame, &body_len);
-	struct slot *slot = lane_take_slot(lane, OOB_PAYLOAD_MAX, SEAL_TAILROOM);
+	struct aead_key *key = lane_key(lane, route->secret);
+	struct slot *slot = key != NULL ? lane_take_slot(lane, OOB_PAYLOAD_MAX, SEAL_TAILROOM) : NULL;
 	if (slot == NULL) {
 		lane_count(lane, LANE_PACKETS_DROPPED_MEMORY);
 		return;
 	}
-	slot->len = (uint32_t)oob_write(slot->data, &destination, &reporter, &originator, error, body, body_len);
+	lane_hint_refresh(lane, route, &originator);
+	uint8_t *payload = slot->data;
+	size_t len = oob_write(payload, &destination, &reporter, &originator, error, body, body_len);
+	slot->data = payload - SEAL_HEADROOM;
+	slot->len = (uint32_t)sealed_write_frame(slot->data, payload, len, USER_OOB_ICMP, &reporter, &originator,
+						 OOB_HOP_LIMIT - 1, key, &lane->nonces);
+	slot->flow = lane_flow_of_frame(lane, slot->data);
 	lane_count(lane, LANE_REPORTS_SENT);
-	egress_seal(lane, slot, USER_OOB_ICMP, &reporter, &originator, OOB_HOP_LIMIT - 1, route);
+	lane_count(lane, LANE_PACKETS_FORWARDED);
+	port_send_data(lane, route->peer, slot);
 }
 
 /* The route to an originator when it can be told something, or NULL. */

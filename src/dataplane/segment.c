@@ -47,7 +47,7 @@ static size_t transport_header(const uint8_t *at, size_t left, uint8_t protocol)
 	return len >= TCP_HEADER_SIZE && len <= left ? len : 0;
 }
 
-int segment_begin(struct segmenter *segmenter, const uint8_t *packet, size_t len, const struct tun_offload *offload)
+int segment_begin(struct segmenter *segmenter, uint8_t *packet, size_t len, const struct tun_offload *offload)
 {
 	uint8_t protocol = offload->batch == TUN_TCP ? NEXT_HEADER_TCP : NEXT_HEADER_UDP;
 	size_t transport = offload->checksum_start;
@@ -55,7 +55,7 @@ int segment_begin(struct segmenter *segmenter, const uint8_t *packet, size_t len
 	    offload->segment_size == 0)
 		return -EBADMSG;
 	size_t header = transport_header(&packet[transport], len - transport, protocol);
-	if (header == 0 || transport + header >= len)
+	if (header == 0 || transport + header >= len || transport + header > SEGMENT_HEADERS_MAX)
 		return -EBADMSG;
 	struct ip6 source = ip6_packet_source(packet), destination = ip6_packet_destination(packet);
 	*segmenter = (struct segmenter){
@@ -69,6 +69,7 @@ int segment_begin(struct segmenter *segmenter, const uint8_t *packet, size_t len
 		.protocol = protocol,
 		.constant_sum = checksum_pseudo_header(&source, &destination, 0, protocol),
 	};
+	memcpy(segmenter->header, packet, segmenter->headers);
 	return 0;
 }
 
@@ -105,18 +106,19 @@ static void patch_headers(const struct segmenter *segmenter, uint8_t *out, size_
 		transport[TCP_FLAGS_AT] &= (uint8_t)~TCP_CWR;
 }
 
-void segment_next(struct segmenter *segmenter, uint8_t *out)
+uint8_t *segment_next(struct segmenter *segmenter)
 {
 	size_t payload = payload_len(segmenter), len = segmenter->headers + payload;
 	assert(payload > 0);
 	bool is_udp = segmenter->protocol == NEXT_HEADER_UDP;
+	uint8_t *out = &segmenter->packet[segmenter->next - segmenter->headers];
 	uint8_t *checksum = &out[segmenter->transport + (is_udp ? UDP_CHECKSUM_AT : TCP_CHECKSUM_AT)];
-	memcpy(out, segmenter->packet, segmenter->headers);
-	memcpy(&out[segmenter->headers], &segmenter->packet[segmenter->next], payload);
+	memcpy(out, segmenter->header, segmenter->headers);
 	patch_headers(segmenter, out, len, segmenter->next + payload == segmenter->len);
 	put_u16(checksum, 0);
 	uint64_t sum = segmenter->constant_sum + (len - segmenter->transport);
 	put_u16(checksum, finish(checksum_add(sum, &out[segmenter->transport], len - segmenter->transport), is_udp));
 	segmenter->next += payload;
 	segmenter->sequence += (uint32_t)payload;
+	return out;
 }

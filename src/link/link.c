@@ -11,7 +11,13 @@
 struct carry {
 	uint8_t *bytes;
 	size_t len, capacity;
-	size_t frame_len;	/* length of the whole frame, 0 while its header is incomplete */
+	size_t frame_len; /* length of the whole frame, 0 while its header is incomplete */
+};
+
+/* What the connection did not take of a vector. */
+struct rest {
+	uint8_t *bytes;
+	size_t len, at;
 };
 
 struct link {
@@ -20,11 +26,8 @@ struct link {
 	int fd;
 	enum frame_result protocol_error;
 	struct carry carry;
-	bool carry_complete;	/* the carry holds a frame to be taken first */
-	uint8_t *unread, *unread_end;	/* not yet decoded bytes in the shared buffer */
-	struct slot *sending[LINK_BATCH];
-	unsigned sending_first, sending_count;
-	size_t sent_of_first;
+	uint8_t *unread, *unread_end; /* not yet decoded bytes of the last read */
+	struct rest rest;
 	char name[LINK_NAME_SIZE];
 };
 
@@ -40,14 +43,13 @@ struct link *link_new(const struct stream_ops *ops, void *stream, int fd, const 
 	return link;
 }
 
-void link_free(struct link *link, struct slot_pool *pool)
+void link_free(struct link *link)
 {
 	if (link == NULL)
 		return;
-	for (unsigned i = 0; i < link->sending_count; i++)
-		slot_give(pool, link->sending[(link->sending_first + i) % LINK_BATCH]);
 	link->ops->close(link->stream);
 	free(link->carry.bytes);
+	free(link->rest.bytes);
 	free(link);
 }
 
@@ -75,6 +77,8 @@ long link_unacknowledged_ms(const struct link *link)
 {
 	return link->ops->unacknowledged_ms != NULL ? link->ops->unacknowledged_ms(link->stream) : -1;
 }
+
+/* ---- receiving --------------------------------------------------------------------------------------------------- */
 
 static int carry_reserve(struct carry *carry, size_t capacity)
 {
@@ -107,147 +111,149 @@ static int carry_keep(struct carry *carry, uint8_t *bytes, size_t len)
 	size_t frame_len = whole_length(bytes, len);
 	if (carry_reserve(carry, frame_len > len ? frame_len : len) != 0)
 		return -ENOMEM;
-	memcpy(carry->bytes, bytes, len);
+	/* A large one that grew in place lies there already. */
+	if (carry->bytes != bytes)
+		memcpy(carry->bytes, bytes, len);
 	carry->len = len;
 	carry->frame_len = frame_len;
 	return 0;
 }
 
-/*
- * A frame whose length is known is completed where it lies: the read fills its carry first and the shared buffer behind.
- * A shorter beginning (at most 39 bytes) is put in front of the shared buffer instead.
- */
-static int prepare_parts(struct link *link, uint8_t *shared, size_t budget, struct iovec parts[static 2], size_t *ret_moved)
+/* The result of reading nothing. */
+static long end_of_read(const struct link *link, long got)
 {
-	struct carry *carry = &link->carry;
-	*ret_moved = 0;
-	if (carry->frame_len > 0) {
-		parts[0] = (struct iovec){carry->bytes + carry->len, carry->frame_len - carry->len};
-		parts[1] = (struct iovec){shared, budget};
-		return 2;
-	}
-	if (carry->len > 0)
-		memcpy(shared, carry->bytes, carry->len);
-	*ret_moved = carry->len;
-	if (budget > LINK_READ_SIZE - carry->len)
-		budget = LINK_READ_SIZE - carry->len;
-	parts[0] = (struct iovec){shared + carry->len, budget};
-	return 1;
+	if (got < 0)
+		return got;
+	return link->carry.len > 0 ? -EPIPE : -ENODATA;
 }
 
-long link_read(struct link *link, uint8_t *shared, size_t budget)
+/* Reads the rest of a large cut frame to where its beginning is, and nothing behind it: copying that again with each read
+ * would let a peer that sends byte by byte cost more than its bytes. */
+static long read_rest(struct link *link, size_t budget)
 {
-	struct iovec parts[2];
-	size_t moved;
-	int count = prepare_parts(link, shared, budget, parts, &moved);
-	long got = link->ops->readv(link->stream, parts, count);
+	struct carry *carry = &link->carry;
+	size_t missing = carry->frame_len - carry->len;
+	long got = link->ops->read(link->stream, carry->bytes + carry->len, missing < budget ? missing : budget);
 	if (got <= 0)
-		return got < 0 ? got : link->carry.len > 0 ? -EPIPE : -ENODATA;
-
-	size_t into_carry = 0;
-	if (count == 2) {
-		into_carry = (size_t)got < parts[0].iov_len ? (size_t)got : parts[0].iov_len;
-		link->carry.len += into_carry;
-		link->carry_complete = link->carry.len == link->carry.frame_len;
-	} else {
-		link->carry.len = 0;
-	}
-	link->unread = shared;
-	link->unread_end = shared + moved + ((size_t)got - into_carry);
+		return end_of_read(link, got);
+	link->unread = carry->bytes;
+	link->unread_end = carry->bytes + carry->len + (size_t)got;
+	carry->len = 0;
 	return got;
 }
 
-static bool keep_result(struct link *link, enum frame_result result, const struct frame *frame, struct frame_vector *ret)
+long link_read(struct link *link, uint8_t *buffer, size_t budget)
 {
-	if (result == FRAME_OK)
-		ret->frames[ret->count++] = *frame;
-	else if (result != FRAME_SKIPPED) {
-		link->protocol_error = result;
-		return false;
-	}
-	return true;
-}
-
-static bool take_carried(struct link *link, struct frame_vector *ret)
-{
-	struct frame frame;
-	enum frame_result result = frame_decode(link->carry.bytes, link->carry.frame_len, &frame);
-	link->carry_complete = false;
-	link->carry.len = link->carry.frame_len = 0;
-	return keep_result(link, result, &frame, ret);
+	struct carry *carry = &link->carry;
+	assert(budget <= LINK_READ_SIZE);
+	if (carry->len >= LINK_LARGE_CARRY)
+		return read_rest(link, budget);
+	long got = link->ops->read(link->stream, buffer + carry->len, budget);
+	if (got <= 0)
+		return end_of_read(link, got);
+	if (carry->len > 0)
+		memcpy(buffer, carry->bytes, carry->len);
+	link->unread = buffer;
+	link->unread_end = buffer + carry->len + (size_t)got;
+	carry->len = 0;
+	return got;
 }
 
 int link_next_frames(struct link *link, struct frame_vector *ret)
 {
 	ret->count = 0;
-	if (link->carry_complete && !take_carried(link, ret))
-		return -EPROTO;
-	while (ret->count < LINK_BATCH && link->unread < link->unread_end) {
-		struct frame frame;
+	while (ret->count < LINK_VECTOR && link->unread < link->unread_end) {
+		struct frame *frame = &ret->frames[ret->count];
 		size_t left = (size_t)(link->unread_end - link->unread);
-		enum frame_result result = frame_decode(link->unread, left, &frame);
+		enum frame_result result = frame_decode(link->unread, left, frame);
 		if (result == FRAME_INCOMPLETE) {
-			/* A frame taken from the carry before is still in use: the cut one waits for the next call. */
-			if (ret->count > 0)
-				return 0;
 			int error = carry_keep(&link->carry, link->unread, left);
 			link->unread = link->unread_end;
 			return error;
 		}
-		if (!keep_result(link, result, &frame, ret))
+		if (result != FRAME_OK && result != FRAME_SKIPPED) {
+			link->protocol_error = result;
 			return -EPROTO;
-		link->unread += frame.len;
+		}
+		ret->count += result == FRAME_OK;
+		link->unread += frame->len;
 	}
 	return 0;
 }
 
-unsigned link_room(const struct link *link)
+/* ---- sending ----------------------------------------------------------------------------------------------------- */
+
+size_t link_unsent(const struct link *link)
 {
-	return LINK_BATCH - link->sending_count;
+	return link->rest.len - link->rest.at;
 }
 
-void link_put(struct link *link, struct slot *slot)
+/* Keeps all but the first `written` of `total` bytes. */
+static int keep_rest(struct rest *rest, const struct iovec *parts, int count, size_t written, size_t total)
 {
-	assert(link->sending_count < LINK_BATCH);
-	link->sending[(link->sending_first + link->sending_count++) % LINK_BATCH] = slot;
+	uint8_t *to = malloc(total - written);
+	if (to == NULL)
+		return -ENOMEM;
+	*rest = (struct rest){.bytes = to, .len = total - written};
+	for (int i = 0; i < count; i++) {
+		size_t skip = written < parts[i].iov_len ? written : parts[i].iov_len;
+		written -= skip;
+		memcpy(to, (const uint8_t *)parts[i].iov_base + skip, parts[i].iov_len - skip);
+		to += parts[i].iov_len - skip;
+	}
+	return 0;
 }
 
-/* Gives the slots covered by `written` bytes back. */
-static void release_written(struct link *link, struct slot_pool *pool, size_t written)
+/* Frames that lie behind one another become one part: the kernel has less to do. Returns how many parts there are. */
+static int join_parts(const struct iovec *frames, unsigned count, struct iovec *parts, size_t *ret_total)
 {
-	link->sent_of_first += written;
-	while (link->sending_count > 0) {
-		struct slot *slot = link->sending[link->sending_first];
-		if (link->sent_of_first < slot->len)
-			return;
-		link->sent_of_first -= slot->len;
-		slot_give(pool, slot);
-		link->sending_first = (link->sending_first + 1) % LINK_BATCH;
-		link->sending_count--;
+	int joined = 0;
+	*ret_total = 0;
+	for (unsigned i = 0; i < count; i++) {
+		struct iovec *last = joined > 0 ? &parts[joined - 1] : NULL;
+		if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == (uint8_t *)frames[i].iov_base)
+			last->iov_len += frames[i].iov_len;
+		else
+			parts[joined++] = frames[i];
+		*ret_total += frames[i].iov_len;
 	}
+	return joined;
 }
 
-long link_flush(struct link *link, struct slot_pool *pool, bool *ret_blocked)
+long link_send(struct link *link, const struct iovec *frames, unsigned count, bool *ret_blocked)
 {
-	*ret_blocked = false;
-	if (link->sending_count == 0)
-		return 0;
-	struct iovec parts[LINK_BATCH];
-	size_t total = 0;
-	for (unsigned i = 0; i < link->sending_count; i++) {
-		struct slot *slot = link->sending[(link->sending_first + i) % LINK_BATCH];
-		size_t skip = i == 0 ? link->sent_of_first : 0;
-		parts[i] = (struct iovec){slot->data + skip, slot->len - skip};
-		total += slot->len - skip;
-	}
-	long written = link->ops->writev(link->stream, parts, (int)link->sending_count);
-	if (written == -EAGAIN) {
-		*ret_blocked = true;
-		return 0;
-	}
+	struct iovec parts[LINK_VECTOR];
+	size_t total;
+	assert(count > 0 && count <= LINK_VECTOR && link_unsent(link) == 0);
+	int joined = join_parts(frames, count, parts, &total);
+	long written = link->ops->writev(link->stream, parts, joined);
+	if (written == -EAGAIN)
+		written = 0;
 	if (written < 0)
 		return written;
-	release_written(link, pool, (size_t)written);
 	*ret_blocked = (size_t)written < total;
+	if (*ret_blocked && keep_rest(&link->rest, parts, joined, (size_t)written, total) != 0)
+		return -ENOMEM;
+	return written;
+}
+
+long link_flush(struct link *link, bool *ret_blocked)
+{
+	struct rest *rest = &link->rest;
+	*ret_blocked = false;
+	if (link_unsent(link) == 0)
+		return 0;
+	const struct iovec part = {rest->bytes + rest->at, rest->len - rest->at};
+	long written = link->ops->writev(link->stream, &part, 1);
+	if (written == -EAGAIN)
+		written = 0;
+	if (written < 0)
+		return written;
+	rest->at += (size_t)written;
+	*ret_blocked = rest->at < rest->len;
+	if (!*ret_blocked) {
+		free(rest->bytes);
+		*rest = (struct rest){0};
+	}
 	return written;
 }

@@ -163,11 +163,11 @@ static int socket_of(void *stream)
 	return (int)(intptr_t)stream;
 }
 
-static long socket_readv(void *stream, const struct iovec *parts, int count)
+static long socket_read(void *stream, uint8_t *to, size_t len)
 {
 	ssize_t got;
 	do
-		got = readv(socket_of(stream), parts, count);
+		got = recv(socket_of(stream), to, len, 0);
 	while (got < 0 && errno == EINTR);
 	return got >= 0 ? got : negative_errno();
 }
@@ -197,7 +197,7 @@ static long socket_unacknowledged_ms(void *stream)
 }
 
 static const struct stream_ops socket_ops = {
-	.readv = socket_readv,
+	.read = socket_read,
 	.writev = socket_writev,
 	.close = socket_close,
 	.unacknowledged_ms = socket_unacknowledged_ms,

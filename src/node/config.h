@@ -14,6 +14,8 @@
 enum {
 	DEFAULT_TCP_PORT = 9651,
 	DEFAULT_API_PORT = 8989,
+	NODE_LANES_MAX = 16,
+	DEFAULT_LANES_MAX = 4,	/* without a number given: one for each processor, up to this */
 };
 
 struct node_config {
@@ -25,6 +27,7 @@ struct node_config {
 	struct endpoint api_address;	/* address and port parts only */
 	bool no_tun;
 	const char *tun_name;
+	unsigned lanes;			/* threads that move packets, 1 to NODE_LANES_MAX */
 	bool has_firewall_mark;
 	uint32_t firewall_mark;
 };

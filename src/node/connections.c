@@ -78,11 +78,11 @@ static bool establish(struct node *node, struct connection *connection, int fd)
 	connection->credit = QUEUE_CONTROL_MAX;
 	connection->peer = router_add_peer(node->router, endpoint_static_cost(&connection->remote), now_ms);
 	if (connection->peer == ROUTER_NO_PEER) {
-		link_free(link, NULL);
+		link_free(link);
 		return false;
 	}
-	if (lane_add_link(node->lane, connection->peer, link) != 0) {
-		link_free(link, NULL);
+	if (lanes_add_link(node->lanes, connection->peer, link) != 0) {
+		link_free(link);
 		router_peers_died(node->router, &connection->peer, 1, now_ms);
 		return false;
 	}
@@ -202,7 +202,7 @@ void connections_act(struct node *node)
 		}
 		struct connection *connection = connection_of_id(node, action.connection);
 		if (connection != NULL)
-			lane_close_link(node->lane, connection->peer);
+			lanes_close_link(node->lanes, connection->peer);
 	}
 }
 
@@ -314,7 +314,7 @@ void connections_count_bytes(struct node *node)
 		if (connection->id == 0 || connection_of_peer(node, connection->peer) != connection)
 			continue;
 		uint64_t rx, tx;
-		lane_link_bytes(node->lane, connection->peer, &rx, &tx);
+		lanes_link_bytes(node->lanes, connection->peer, &rx, &tx);
 		peers_count_bytes(node->peers, connection->id, rx - connection->counted_rx, tx - connection->counted_tx);
 		connection->counted_rx = rx;
 		connection->counted_tx = tx;

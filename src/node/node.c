@@ -99,17 +99,18 @@ static bool build_loop(struct node *node)
 	       loop_on_signal(node->loop, SIGTERM, on_stop_signal, node) == 0;
 }
 
-static bool build_lane(struct node *node)
+static bool build_lanes(struct node *node)
 {
-	struct lane_config config = {
+	struct lanes_config config = {
+		.count = node->config->lanes,
 		.address = node->address,
 		.fib = node->fib,
-		.tun = node->resources.tun,
 		.wake_control = node->lane_wake,
 		.seed = random_seed(),
 	};
-	node->lane = lane_start(&config);
-	return node->lane != NULL;
+	memcpy(config.tun, node->resources.tun, sizeof(config.tun));
+	node->lanes = lanes_start(&config);
+	return node->lanes != NULL;
 }
 
 static bool build_api(struct node *node)
@@ -151,8 +152,8 @@ static void log_start(const struct node *node)
 		log_info("node", "Generated a new identity in %s", node->config->key_path);
 	log_info("node", "Overlay address %s", ip6_text(&node->address, ip));
 	log_info("node", "Public key %s", public_key_text(&node->key, key));
-	if (node->resources.tun != NULL)
-		log_info("node", "Interface %s is up, 400::/7 is routed to it", tun_name(node->resources.tun));
+	if (node->resources.tun[0] != NULL)
+		log_info("node", "Interface %s is up, 400::/7 is routed to it", tun_name(node->resources.tun[0]));
 	else
 		log_info("node", "No interface (--no-tun): relaying only, programs on this host cannot use the overlay");
 	log_info("node", "Listening for peers on tcp [::]:%u", tcp_local_port(node->resources.listener));
@@ -174,9 +175,9 @@ static bool node_build(struct node *node, struct problems *problems)
 {
 	node->key = public_key_of(&node->resources.secret);
 	node->address = public_key_address(&node->key);
-	if (node->resources.tun != NULL && tun_bring_up(node->resources.tun, &node->address, problems) != 0)
+	if (node->resources.tun[0] != NULL && tun_bring_up(node->resources.tun[0], &node->address, problems) != 0)
 		return false;
-	if (build_loop(node) && build_cores(node, loop_now_ms(node->loop)) && build_lane(node) && connections_start(node) &&
+	if (build_loop(node) && build_cores(node, loop_now_ms(node->loop)) && build_lanes(node) && connections_start(node) &&
 	    build_api(node))
 		return true;
 	problems_add(problems, "Out of memory or descriptors.");
@@ -188,7 +189,7 @@ static void node_dismantle(struct node *node)
 {
 	api_free(node->api);
 	connections_stop(node);
-	lane_stop(node->lane);
+	lanes_stop(node->lanes);
 	wait_free(node->wait);
 	while (node->ready != NULL) {
 		struct parcel *next = node->ready->next;

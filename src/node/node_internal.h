@@ -9,7 +9,7 @@
 #include "base/loop.h"
 #include "dataplane/fib.h"
 #include "dataplane/keyring.h"
-#include "dataplane/lane.h"
+#include "dataplane/lanes.h"
 #include "dataplane/queue.h"
 #include "dataplane/wait.h"
 #include "node/config.h"
@@ -47,7 +47,7 @@ struct node {
 	struct fib *fib;
 	struct keyring *keyring;
 	struct wait *wait;
-	struct lane *lane;
+	struct lanes *lanes;
 	struct api *api;
 
 	struct connection *connections;		/* ROUTER_PEERS_MAX rows */
@@ -74,7 +74,7 @@ void connections_count_bytes(struct node *node);
 
 /* pump.c: between router, lanes and waiting packets. */
 
-/* Takes what the lane has to say. */
+/* Takes what the lanes have to say. */
 void pump_lane_events(struct node *node);
 
 /* Lets due deadlines happen, then carries every output to where it goes. Called once per round. */

@@ -28,7 +28,7 @@ static void give_up_waiting(struct node *node, struct parcel *first)
 	while (first != NULL) {
 		struct parcel *next = first->next;
 		if (first->kind == PARCEL_EGRESS)
-			lane_refuse(node->lane, first);
+			lanes_refuse(node->lanes, first);
 		else
 			parcel_free(first);
 		first = next;
@@ -64,9 +64,9 @@ static void handle_outbound(struct node *node, struct parcel *parcel, uint64_t n
 		wait_add(node->wait, destination, parcel, router_query_deadline(node->router, destination), now_ms);
 	else if (answer == ROUTE_READY &&
 		 (local ? provide_key(node, destination, true) : has_next_hop(node, destination)))
-		lane_retry(node->lane, parcel);
+		lanes_retry(node->lanes, parcel);
 	else
-		lane_refuse(node->lane, parcel);
+		lanes_refuse(node->lanes, parcel);
 }
 
 /* A packet for this node whose sender's key is needed. */
@@ -76,7 +76,7 @@ static void handle_inbound(struct node *node, struct parcel *parcel, uint64_t no
 	if (answer == ROUTE_SEARCHING)
 		wait_add(node->wait, &parcel->source, parcel, router_query_deadline(node->router, &parcel->source), now_ms);
 	else if (answer == ROUTE_READY && provide_key(node, &parcel->source, false))
-		lane_retry(node->lane, parcel);
+		lanes_retry(node->lanes, parcel);
 	else
 		parcel_free(parcel);
 }
@@ -88,7 +88,7 @@ static void handle_parcel(struct node *node, struct parcel *parcel, uint64_t now
 	else if (parcel->kind != PARCEL_REPORT)
 		handle_outbound(node, parcel, now_ms);
 	else if (provide_key(node, &parcel->source, true))
-		lane_retry(node->lane, parcel);
+		lanes_retry(node->lanes, parcel);
 	else
 		parcel_free(parcel);
 }
@@ -132,7 +132,7 @@ static void peer_dead(struct node *node, const struct router_event *event)
 	if (connection == NULL)
 		return;
 	log_info("peers", "%s is silent, closing the connection", connection->name);
-	lane_close_link(node->lane, event->peer);
+	lanes_close_link(node->lanes, event->peer);
 }
 
 static void take_router_events(struct node *node)
@@ -161,14 +161,14 @@ static void send_tlvs(struct node *node, uint64_t now_ms)
 	uint32_t peer;
 	struct tlv tlv;
 	uint8_t frame[TLV_FRAME_SIZE_MAX];
-	while (lane_has_room(node->lane) && (peer = router_next_ready_peer(node->router)) != ROUTER_NO_PEER) {
+	while (lanes_has_room(node->lanes) && (peer = router_next_ready_peer(node->router)) != ROUTER_NO_PEER) {
 		struct connection *connection = connection_of_peer(node, peer);
-		while (connection != NULL && connection->credit > 0 && lane_has_room(node->lane) &&
+		while (connection != NULL && connection->credit > 0 && lanes_has_room(node->lanes) &&
 		       router_next_tlv(node->router, peer, now_ms, &tlv)) {
 			size_t len = tlv_write_frame(&tlv, frame);
 			if (len == 0)
 				continue;
-			lane_send_control(node->lane, peer, frame, len);
+			lanes_send_control(node->lanes, peer, frame, len);
 			connection->credit--;
 		}
 	}
@@ -208,7 +208,7 @@ static void handle_lane_event(struct node *node, const struct lane_event *event,
 		connection_closed(node, event);
 		break;
 	case LANE_TUN_GONE:
-		log_error("node", "The interface \"%s\" was removed, stopping", tun_name(node->resources.tun));
+		log_error("node", "The interface \"%s\" was removed, stopping", tun_name(node->resources.tun[0]));
 		node->exit_status = 1;
 		loop_stop(node->loop);
 		break;
@@ -220,13 +220,13 @@ void pump_lane_events(struct node *node)
 	uint64_t now_ms = loop_now_ms(node->loop);
 	router_tick(node->router, now_ms);
 	unsigned taken = 0;
-	for (struct lane_event *event; taken < EVENTS_PER_ROUND && (event = lane_next_event(node->lane)) != NULL; taken++) {
+	for (struct lane_event *event; taken < EVENTS_PER_ROUND && (event = lanes_next_event(node->lanes)) != NULL; taken++) {
 		handle_lane_event(node, event, now_ms);
-		lane_pop_event(node->lane);
+		lanes_pop_event(node->lanes);
 	}
 	if (taken == EVENTS_PER_ROUND)
 		loop_wake(node->lane_wake);
-	lane_events_taken(node->lane);
+	lanes_events_taken(node->lanes);
 }
 
 void pump(struct node *node)
@@ -239,7 +239,7 @@ void pump(struct node *node)
 	give_up_waiting(node, wait_take_expired(node->wait, now_ms));
 	handle_ready(node, now_ms);
 	send_tlvs(node, now_ms);
-	lane_commit(node->lane);
+	lanes_commit(node->lanes);
 	fib_reclaim(node->fib);
 
 	uint64_t next = router_next_deadline(node->router);
@@ -247,7 +247,7 @@ void pump(struct node *node)
 		next = peers_next_deadline(node->peers);
 	if (wait_next_deadline(node->wait) < next)
 		next = wait_next_deadline(node->wait);
-	if (!lane_has_room(node->lane) && now_ms + 1 < next)
+	if (!lanes_has_room(node->lanes) && now_ms + 1 < next)
 		next = now_ms + 1;
 	loop_timer_set(node->deadline, next);
 }

@@ -68,6 +68,15 @@ static void take_api_listener(const struct node_config *config, struct resources
 	resources->api_listener = fd < 0 ? -1 : fd;
 }
 
+_Static_assert((int)NODE_LANES_MAX == (int)LANES_MAX, "what the command line allows is what there can be");
+
+static void take_tun(const struct node_config *config, struct resources *resources, struct problems *problems)
+{
+	resources->tun[0] = tun_open(config->tun_name, config->lanes > 1, problems);
+	for (unsigned i = 1; i < config->lanes && resources->tun[i - 1] != NULL; i++)
+		resources->tun[i] = tun_add_queue(resources->tun[0]);
+}
+
 bool resources_take(const struct node_config *config, struct resources *ret, struct problems *warnings,
 		    struct problems *problems)
 {
@@ -77,7 +86,7 @@ bool resources_take(const struct node_config *config, struct resources *ret, str
 	take_listener(config, ret, problems);
 	take_api_listener(config, ret, problems);
 	if (!config->no_tun)
-		ret->tun = tun_open(config->tun_name, problems);
+		take_tun(config, ret, problems);
 	if (problems->count == 0)
 		save_new_key(config, ret, problems);
 	if (problems->count == 0)
@@ -90,7 +99,8 @@ void resources_release(struct resources *resources)
 {
 	tcp_close(resources->listener);
 	tcp_close(resources->api_listener);
-	tun_close(resources->tun);
+	for (unsigned i = 0; i < LANES_MAX; i++)
+		tun_close(resources->tun[i]);
 	secret_wipe(&resources->secret, sizeof(resources->secret));
 	*resources = (struct resources){.listener = -1, .api_listener = -1};
 }

@@ -10,6 +10,7 @@
 
 #include "base/problem.h"
 #include "crypto/keys.h"
+#include "dataplane/lanes.h"
 #include "link/tcp.h"
 #include "node/config.h"
 #include "tun/tun.h"
@@ -19,7 +20,7 @@ struct resources {
 	bool key_is_new;	/* generated, not yet saved */
 	int listener;		/* TCP, or -1 */
 	int api_listener;	/* or -1 */
-	struct tun *tun;	/* or NULL: none wanted */
+	struct tun *tun[LANES_MAX];	/* queues of the interface, one for each lane if the kernel has them; none: not wanted */
 	struct tcp_options tcp_options;
 };
 

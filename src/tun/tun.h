@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The TUN interface: whole IPv6 packets to and from this host. One file per operating system.
+ * The TUN interface: whole IPv6 packets to and from this host, through one queue or several. One file per operating system.
  *
  * Opening makes the interface, which needs CAP_NET_ADMIN; bringing it up gives it its address, MTU and the route to
  * 400::/7. It vanishes when it is closed.
@@ -26,20 +26,24 @@ enum {
 
 struct tun;
 
-/* Makes the interface. On failure returns NULL and adds a line to `problems` with cause and remedy: no permission, name
+/* Makes the interface with one queue; `more` tells that others will be wanted. On failure returns NULL and adds a line to `problems` with cause and remedy: no permission, name
  * taken, not a TUN interface, no TUN support in the kernel. Control thread. */
-struct tun *tun_open(const char *name, struct problems *problems);
+struct tun *tun_open(const char *name, bool more, struct problems *problems);
+
+/* One more queue of an interface: the kernel sends a flow to the queue that its answers are written to, and spreads the
+ * others. Returns NULL where the kernel has one queue only, or without memory or descriptors. */
+struct tun *tun_add_queue(const struct tun *tun);
 
 /* Sets MTU, address (with the prefix of the whole overlay, so that the kernel routes 400::/7 to it) and "up". Returns 0, or a
  * negative errno with a line in `problems`. */
 int tun_bring_up(struct tun *tun, const struct ip6 *address, struct problems *problems);
 
-/* Removes the interface; NULL is fine. */
+/* Closes a queue, and removes the interface with the last one; NULL is fine. */
 void tun_close(struct tun *tun);
 
 const char *tun_name(const struct tun *tun);
 
-/* The descriptor to poll. The lane that owns the queue reads and writes it. */
+/* The descriptor to poll. The lane that owns the queue reads it; any thread may write. */
 int tun_fd(const struct tun *tun);
 
 /* What a packet stands for that the kernel did not cut, or need not cut: TCP segments or UDP datagrams of one flow. */

@@ -32,6 +32,7 @@ enum { QUEUE_LENGTH = 1000 };
 
 struct tun {
 	int fd;
+	short flags;
 	bool has_header; /* each packet has a virtio-net header in front */
 	bool takes_udp;
 	unsigned index;
@@ -65,24 +66,29 @@ static void explain_open(struct problems *problems, const char *name, int error)
 			     strerror(error));
 }
 
-/* Makes or takes the interface; a kernel that knows no offload makes one without. Returns 0 or a negative errno. */
-static int attach(struct tun *tun, const char *name)
+static int attach_with(struct tun *tun, const char *name, short flags)
 {
-	static const short flags[] = {IFF_TUN | IFF_NO_PI | IFF_VNET_HDR, IFF_TUN | IFF_NO_PI};
-	struct ifreq request;
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
-		request = (struct ifreq){.ifr_flags = flags[i]};
-		strncpy(request.ifr_name, name, IFNAMSIZ - 1);
-		tun->has_header = (flags[i] & IFF_VNET_HDR) != 0;
-		if (ioctl(tun->fd, TUNSETIFF, &request) == 0) {
-			memcpy(tun->name, request.ifr_name, IFNAMSIZ);
-			tun->name[IFNAMSIZ - 1] = 0;
-			return 0;
-		}
-		if (errno != EINVAL)
-			break;
-	}
-	return -errno;
+	struct ifreq request = {.ifr_flags = flags};
+	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+	if (ioctl(tun->fd, TUNSETIFF, &request) != 0)
+		return -errno;
+	tun->flags = flags;
+	tun->has_header = (flags & IFF_VNET_HDR) != 0;
+	memcpy(tun->name, request.ifr_name, IFNAMSIZ);
+	tun->name[IFNAMSIZ - 1] = 0;
+	return 0;
+}
+
+/* Makes or takes the interface; a kernel that knows no offload, or an interface of one queue, is taken as it is. Returns 0
+ * or a negative errno. */
+static int attach(struct tun *tun, const char *name, bool more)
+{
+	static const short extras[] = {IFF_VNET_HDR | IFF_MULTI_QUEUE, IFF_VNET_HDR, IFF_MULTI_QUEUE, 0};
+	int error = -EINVAL;
+	for (size_t i = 0; i < sizeof(extras) / sizeof(extras[0]) && error == -EINVAL; i++)
+		if (more || (extras[i] & IFF_MULTI_QUEUE) == 0)
+			error = attach_with(tun, name, (short)(IFF_TUN | IFF_NO_PI | extras[i]));
+	return error;
 }
 
 /* Asks for packets that stand for several, as many kinds as the kernel has. Without any, all work goes on one by one. */
@@ -96,20 +102,27 @@ static void enable_offload(struct tun *tun)
 		(void)ioctl(tun->fd, TUNSETOFFLOAD, tcp);
 }
 
-struct tun *tun_open(const char *name, struct problems *problems)
+static struct tun *tun_new(void)
+{
+	struct tun *tun = calloc(1, sizeof(*tun));
+	if (tun != NULL)
+		tun->fd = open(device_path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	return tun;
+}
+
+struct tun *tun_open(const char *name, bool more, struct problems *problems)
 {
 	if (strlen(name) > TUN_NAME_MAX) {
 		problems_add(problems, "Interface names have at most %d characters, \"%s\" has more. Shorten --tun-name.",
 			     TUN_NAME_MAX, name);
 		return NULL;
 	}
-	struct tun *tun = calloc(1, sizeof(*tun));
+	struct tun *tun = tun_new();
 	if (tun == NULL) {
 		problems_add(problems, "Cannot create the interface \"%s\": out of memory.", name);
 		return NULL;
 	}
-	tun->fd = open(device_path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	int error = tun->fd >= 0 ? attach(tun, name) : -errno;
+	int error = tun->fd >= 0 ? attach(tun, name, more) : -errno;
 	if (error != 0) {
 		explain_open(problems, name, -error);
 		tun_close(tun);
@@ -118,6 +131,20 @@ struct tun *tun_open(const char *name, struct problems *problems)
 	tun->index = if_nametoindex(tun->name);
 	enable_offload(tun);
 	return tun;
+}
+
+struct tun *tun_add_queue(const struct tun *tun)
+{
+	if ((tun->flags & IFF_MULTI_QUEUE) == 0)
+		return NULL;
+	struct tun *queue = tun_new();
+	if (queue == NULL || queue->fd < 0 || attach_with(queue, tun->name, tun->flags) != 0) {
+		tun_close(queue);
+		return NULL;
+	}
+	queue->index = tun->index;
+	queue->takes_udp = tun->takes_udp;
+	return queue;
 }
 
 void tun_close(struct tun *tun)

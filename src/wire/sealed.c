@@ -4,27 +4,28 @@
 #include <assert.h>
 #include <errno.h>
 
-size_t sealed_write_frame(uint8_t *payload, size_t len, enum user_type type, const struct ip6 *source,
+size_t sealed_write_frame(uint8_t *out, uint8_t *payload, size_t len, enum user_type type, const struct ip6 *source,
 			  const struct ip6 *destination, uint8_t hop_limit, struct aead_key *key,
 			  struct nonce_sequence *nonces)
 {
 	assert(len <= SEALED_PAYLOAD_MAX);
 	size_t plain_len = USER_HEADER_SIZE + len;
-	struct writer w = writer_init(payload - SEAL_HEADROOM, SEAL_HEADROOM + len + SEAL_TAILROOM);
+	uint8_t *plain = payload - USER_HEADER_SIZE;
+	struct writer user = writer_init(plain, USER_HEADER_SIZE);
+	write_u8(&user, USER_VERSION);
+	write_u8(&user, (uint8_t)type);
+	write_zeros(&user, 2);
 
+	struct writer w = writer_init(out, SEAL_HEADROOM + len + SEAL_TAILROOM);
 	uint8_t *header = write_reserve(&w, DATA_FRAME_HEADER_SIZE);
-	frame_write_data_header(header, source, destination, hop_limit, (uint16_t)(len + SEAL_OVERHEAD));
-	uint8_t *plain = w.pos;
-	write_u8(&w, USER_VERSION);
-	write_u8(&w, (uint8_t)type);
-	write_zeros(&w, 2);
-	(void)write_reserve(&w, len);
+	uint8_t *body = write_reserve(&w, plain_len);
 	uint8_t *tag = write_reserve(&w, AEAD_TAG_SIZE);
 	uint8_t *nonce = write_reserve(&w, AEAD_NONCE_SIZE);
 	assert(!w.failed);
 
+	frame_write_data_header(header, source, destination, hop_limit, (uint16_t)(len + SEAL_OVERHEAD));
 	nonce_next(nonces, nonce);
-	aead_seal(key, nonce, plain, plain_len, plain, tag);
+	aead_seal(key, nonce, plain, plain_len, body, tag);
 	return writer_len(&w);
 }
 

@@ -6,7 +6,7 @@
  *   p     payload (n), for L3 one IPv6 packet
  *   p+n   tag (16), nonce (12)
  *
- * A packet read with this headroom and tailroom becomes a contiguous frame without a copy.
+ * Sealing reads and writes each byte once, so the frame may come to be in place or elsewhere at the same cost.
  */
 #ifndef MYCELIUM_WIRE_SEALED_H
 #define MYCELIUM_WIRE_SEALED_H
@@ -29,11 +29,11 @@ enum {
 
 enum user_type { USER_L3 = 0, USER_MESSAGE = 1, USER_OOB_ICMP = 2 };
 
-/* Turns the payload at `payload` (SEAL_HEADROOM writable bytes in front, SEAL_TAILROOM behind, `len` at most
- * SEALED_PAYLOAD_MAX) into a whole data frame in place. Returns the frame's length, len + 72; the frame starts at
- * payload - SEAL_HEADROOM. `hop_limit` goes on the wire as it is: the sender has counted itself already. To be called
- * by the thread that owns `key` and `nonces`. */
-size_t sealed_write_frame(uint8_t *payload, size_t len, enum user_type type, const struct ip6 *source,
+/* Makes a whole data frame at `out` (SEAL_HEADROOM + len + SEAL_TAILROOM bytes) of the payload at `payload`, which has
+ * USER_HEADER_SIZE writable bytes in front of it and at most SEALED_PAYLOAD_MAX bytes. `out` may be payload -
+ * SEAL_HEADROOM, so that the frame comes to be in place. Returns the frame's length, len + 72. `hop_limit` goes on the wire
+ * as it is: the sender has counted itself already. To be called by the thread that owns `key` and `nonces`. */
+size_t sealed_write_frame(uint8_t *out, uint8_t *payload, size_t len, enum user_type type, const struct ip6 *source,
 			  const struct ip6 *destination, uint8_t hop_limit, struct aead_key *key,
 			  struct nonce_sequence *nonces);
 

@@ -46,6 +46,8 @@ LATER_OPTIONS = {
   "--metrics-api-address", "--update-workers", "--topic-config", "--cdn-cache", "--vsock-listen-port", "--enable-dns",
   "--network-name", "--network-key-file",
 }
+# Options that only this version has.
+OWN_OPTIONS = {"--lanes"}
 # Options whose default only our help shows.
 OWN_DEFAULTS = {"--tun-name"}
 
@@ -126,7 +128,7 @@ def option_heads(text):
   heads = []
   for block in re.split(r"^(?=  (?:-\w, |    )--)", text, flags=re.M):
     match = re.match(r"  (?:-\w, |    )(--[\w-]+)( <\w+>(?:\.\.\.)?)?", block)
-    if match is None or match[1] in LATER_OPTIONS:
+    if match is None or match[1] in LATER_OPTIONS | OWN_OPTIONS:
       continue
     default = re.search(r"^ {10}\[default: (.*)\]$", block, flags=re.M)
     heads.append(match[0] + (f" = {default[1]}" if default and match[1] not in OWN_DEFAULTS else ""))

@@ -17,7 +17,7 @@
 #include "fuzz.h"
 #include "link/link.h"
 
-enum { AMOUNTS_MAX = 256, SLOTS_MAX = 256, STALLS_MAX = 3 };
+enum { AMOUNTS_MAX = 256, STALLS_MAX = 3 };
 
 /* The fake stream: `in` is what the peer sent, `out` what was sent to it. */
 struct cut_stream {
@@ -47,23 +47,18 @@ static size_t take_amount(struct cut_stream *stream, const struct iovec *parts, 
 	return amount < room ? amount : room;
 }
 
-static long cut_readv(void *context, const struct iovec *parts, int count)
+static long cut_read(void *context, uint8_t *to, size_t len)
 {
 	struct cut_stream *stream = context;
-	size_t amount = take_amount(stream, parts, count);
+	size_t amount = take_amount(stream, &(struct iovec){to, len}, 1);
 	if (stream->in_at == stream->in_len)
 		return 0;
 	if (amount == 0)
 		return -EAGAIN;
 	if (amount > stream->in_len - stream->in_at)
 		amount = stream->in_len - stream->in_at;
-	size_t left = amount;
-	for (int i = 0; left > 0; i++) {
-		size_t len = left < parts[i].iov_len ? left : parts[i].iov_len;
-		memcpy(parts[i].iov_base, &stream->in[stream->in_at], len);
-		stream->in_at += len;
-		left -= len;
-	}
+	memcpy(to, &stream->in[stream->in_at], amount);
+	stream->in_at += amount;
 	return (long)amount;
 }
 
@@ -89,7 +84,7 @@ static void cut_close(void *context)
 	((struct cut_stream *)context)->in = NULL;
 }
 
-static const struct stream_ops cut_ops = {.readv = cut_readv, .writev = cut_writev, .close = cut_close};
+static const struct stream_ops cut_ops = {.read = cut_read, .writev = cut_writev, .close = cut_close};
 
 /* What has to come out: the good frames of the whole string behind each other. Returns how the string ends. */
 static enum frame_result expect(const uint8_t *bytes, size_t len, uint8_t *ret_frames, size_t *ret_len)
@@ -112,50 +107,49 @@ static enum frame_result expect(const uint8_t *bytes, size_t len, uint8_t *ret_f
 	return result == FRAME_INCOMPLETE && at == len ? FRAME_OK : result;
 }
 
-static void flush(struct link *link, struct slot_pool *pool)
+static void flush(struct link *link)
 {
 	bool blocked;
-	while (link_room(link) < LINK_BATCH)
-		assert(link_flush(link, pool, &blocked) >= 0);
+	while (link_unsent(link) > 0)
+		assert(link_flush(link, &blocked) >= 0);
 }
 
 /* Sends a vector of frames on. */
-static void forward(struct link *link, struct slot_pool *pool, const struct frame_vector *vector)
+static void forward(struct link *link, const struct frame_vector *vector)
 {
-	for (unsigned i = 0; i < vector->count; i++) {
-		const struct frame *frame = &vector->frames[i];
-		if (link_room(link) == 0)
-			flush(link, pool);
-		struct slot *slot = slot_take(pool, frame->len, 0);
-		if (slot == NULL) {
-			flush(link, pool);
-			slot = slot_take(pool, frame->len, 0);
-		}
-		assert(slot != NULL);
-		memcpy(slot->data, frame->bytes, frame->len);
-		link_put(link, slot);
-	}
+	struct iovec frames[LINK_VECTOR];
+	bool blocked;
+	flush(link);
+	for (unsigned i = 0; i < vector->count; i++)
+		frames[i] = (struct iovec){vector->frames[i].bytes, vector->frames[i].len};
+	if (vector->count > 0)
+		assert(link_send(link, frames, vector->count, &blocked) >= 0);
+}
+
+/* Takes the frames of one read. Returns -EPROTO behind the last good one. */
+static int take_frames(struct link *link)
+{
+	static struct frame_vector vector;
+	do {
+		int error = link_next_frames(link, &vector);
+		forward(link, &vector);
+		if (error < 0)
+			return error;
+	} while (vector.count > 0);
+	return 0;
 }
 
 /* Reads to the end of the stream. Returns what ended it. */
-static long drain(struct link *link, struct slot_pool *pool, size_t budget)
+static long drain(struct link *link, size_t budget)
 {
-	static uint8_t shared[LINK_READ_SIZE];
-	static struct frame_vector vector;
-
+	static uint8_t buffer[LINK_BUFFER_SIZE];
 	for (;;) {
-		long got = link_read(link, shared, budget);
+		long got = link_read(link, buffer, budget);
 		if (got == -EAGAIN)
 			continue;
-		if (got < 0)
-			return got;
-		do {
-			if (link_next_frames(link, &vector) < 0) {
-				forward(link, pool, &vector);
-				return -EPROTO;
-			}
-			forward(link, pool, &vector);
-		} while (vector.count > 0);
+		int error = got < 0 ? (int)got : take_frames(link);
+		if (error < 0)
+			return error;
 		assert(link_carried(link) < FRAME_SIZE_MAX);
 	}
 }
@@ -175,16 +169,12 @@ static void run(struct cut_stream *stream, size_t budget)
 	uint8_t *frames = malloc(stream->in_len + 1);
 	size_t frames_len;
 	enum frame_result expected = expect(stream->in, stream->in_len, frames, &frames_len);
-	static struct slot_pool *pool;
-	if (pool == NULL)
-		pool = slot_pool_new(SLOTS_MAX);
 	struct link *link = link_new(&cut_ops, stream, -1, "fuzz");
-	long end = drain(link, pool, budget);
+	long end = drain(link, budget);
 	check_end(link, end, expected);
-	flush(link, pool);
+	flush(link);
 	assert(stream->out_len == frames_len && memcmp(stream->out, frames, frames_len) == 0);
-	link_free(link, pool);
-	assert(slot_pool_used(pool) == 0);
+	link_free(link);
 	free(frames);
 }
 

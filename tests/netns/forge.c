@@ -137,7 +137,7 @@ static void seal(char **rest)
 	size_t len;
 	read_hex(rest, room + SEAL_HEADROOM, SEALED_PAYLOAD_MAX, &len);
 	nonce_sequence_init(&nonces, 0);
-	size_t frame = sealed_write_frame(room + SEAL_HEADROOM, len, type, &source, &destination, hops, key, &nonces);
+	size_t frame = sealed_write_frame(room, room + SEAL_HEADROOM, len, type, &source, &destination, hops, key, &nonces);
 	print_hex(room, frame);
 	aead_key_free(key);
 }

@@ -24,7 +24,7 @@ class Pings:
 
 def ping(namespace, address, count=3, size=56, interval=0.2, wait=5, hop_limit=None):
   """Pings with `size` bytes of payload, and waits at most `wait` seconds for each answer."""
-  arguments = ["ping", "-6", "-n", "-c", str(count), "-s", str(size), "-i", str(interval), "-W", str(wait)]
+  arguments = ["ping", "-n", "-c", str(count), "-s", str(size), "-i", str(interval), "-W", str(wait)]
   arguments += [] if hop_limit is None else ["-t", str(hop_limit)]
   return Pings(namespace.run([*arguments, address], ok=False).stdout)
 
@@ -49,10 +49,11 @@ def start_server(namespace, port=5201):
   return server
 
 
-def iperf(namespace, address, seconds, reverse=False, udp=None, port=5201):
+def iperf(namespace, address, seconds, reverse=False, udp=None, flows=1, port=5201):
   """One run of iperf3; `udp` is a bit rate. Returns iperf3's own account of it."""
   arguments = ["iperf3", "-J", "-c", address, "-p", str(port), "-t", str(seconds)]
   arguments += ["-R"] if reverse else []
+  arguments += ["-P", str(flows)] if flows > 1 else []
   # The largest datagram that fits into a packet of 1400 bytes.
   arguments += ["-u", "-b", udp, "-l", "1352"] if udp else []
   for attempt in range(5):

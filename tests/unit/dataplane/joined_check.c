@@ -22,7 +22,7 @@ void pile_put(struct pile *pile, const uint8_t *packet, size_t len)
 /* The kernel: cuts what it is given. */
 static void take(void *context, const struct iovec *parts, int count, const struct tun_offload *offload)
 {
-	static uint8_t whole[TUN_READ_MAX], segment[TUN_READ_MAX];
+	static uint8_t whole[TUN_READ_MAX];
 	struct host *host = context;
 	size_t len = 0;
 	for (int i = 0; i < count; i++) {
@@ -43,10 +43,8 @@ static void take(void *context, const struct iovec *parts, int count, const stru
 	int error = segment_begin(&segmenter, whole, len, offload);
 	assert(error == 0);
 	assert(offload->header_len == segmenter.headers);
-	for (size_t segment_len; (segment_len = segment_next_len(&segmenter)) > 0;) {
-		segment_next(&segmenter, segment);
-		pile_put(&host->pile, segment, segment_len);
-	}
+	for (size_t segment_len; (segment_len = segment_next_len(&segmenter)) > 0;)
+		pile_put(&host->pile, segment_next(&segmenter), segment_len);
 }
 
 /* Addresses, protocol and ports. What has no room for ports stands alone. */
@@ -88,11 +86,16 @@ static void assert_same_flows(const struct pile *in, const struct pile *out)
 
 size_t joined_check(const struct pile *in, bool joins_tcp, bool joins_udp)
 {
+	return joined_check_between(in, in, joins_tcp, joins_udp);
+}
+
+size_t joined_check_between(const struct pile *sent, const struct pile *arrived, bool joins_tcp, bool joins_udp)
+{
 	static struct coalescer coalescer;
 	static struct pile places;
 	static struct host host;
 	host.pile.count = host.writes = 0;
-	places = *in;
+	places = *arrived;
 	coalesce_init(&coalescer, joins_tcp, joins_udp, take, &host);
 	for (size_t i = 0; i < places.count; i++)
 		coalesce_add(&coalescer, places.bytes[i], places.len[i]);
@@ -100,6 +103,6 @@ size_t joined_check(const struct pile *in, bool joins_tcp, bool joins_udp)
 	size_t writes = host.writes;
 	coalesce_flush(&coalescer);
 	assert(host.writes == writes);
-	assert_same_flows(in, &host.pile);
+	assert_same_flows(sent, &host.pile);
 	return writes;
 }

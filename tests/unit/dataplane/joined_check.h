@@ -25,4 +25,7 @@ void pile_put(struct pile *pile, const uint8_t *packet, size_t len);
  * went in, but for the window of TCP segments. Returns how many writes it took. */
 size_t joined_check(const struct pile *in, bool joins_tcp, bool joins_udp);
 
+/* The same for packets that went some way before: `arrived` goes through, and what comes out is compared with `sent`. */
+size_t joined_check_between(const struct pile *sent, const struct pile *arrived, bool joins_tcp, bool joins_udp);
+
 #endif

@@ -73,28 +73,40 @@ static void on_wake(void *context)
 
 void fixture_start(struct fixture *f, const char *address, bool with_tun)
 {
+	fixture_start_lanes(f, address, with_tun, 1);
+}
+
+void fixture_start_lanes(struct fixture *f, const char *address, bool with_tun, unsigned lane_count)
+{
 	struct problems problems = {0};
 	*f = (struct fixture){.address = address_of(address)};
 	nonce_sequence_init(&f->nonces, 0);
 	f->fib = fib_new(1);
 	f->loop = loop_new();
 	f->wake = loop_wake_new(f->loop, on_wake, f);
-	f->tun = with_tun ? tun_open("fake", &problems) : NULL;
+	f->tun = with_tun ? tun_open("fake", lane_count > 1, &problems) : NULL;
 	assert_true(f->fib != NULL && f->wake != NULL && (f->tun != NULL || !with_tun));
-	struct lane_config config = {
-		.address = f->address, .fib = f->fib, .tun = f->tun, .wake_control = f->wake, .seed = 7};
-	f->lane = lane_start(&config);
-	assert_non_null(f->lane);
-	f->barrier = fixture_add_link(f, PEER_BARRIER);
+	struct lanes_config config = {
+		.count = lane_count, .address = f->address, .fib = f->fib, .tun = {f->tun}, .wake_control = f->wake, .seed = 7};
+	for (unsigned i = 1; i < lane_count && f->tun != NULL; i++)
+		config.tun[i] = f->more_tun[i] = tun_add_queue(f->tun);
+	f->lanes = lanes_start(&config);
+	assert_non_null(f->lanes);
+	f->lane_count = lane_count;
+	for (unsigned i = 0; i < lane_count; i++)
+		f->barriers[i] = fixture_add_link(f, PEER_BARRIER - i);
 }
 
 void fixture_stop(struct fixture *f)
 {
-	lane_stop(f->lane);
+	lanes_stop(f->lanes);
 	fib_free(f->fib);
 	loop_free(f->loop);
+	for (unsigned i = 0; i < LANES_MAX; i++)
+		tun_close(f->more_tun[i]);
 	tun_close(f->tun);
-	close(f->barrier);
+	for (unsigned i = 0; i < f->lane_count; i++)
+		close(f->barriers[i]);
 }
 
 int fixture_start_with_peer(struct fixture *f, const char *address, uint32_t peer)
@@ -124,8 +136,8 @@ static int add_link(struct fixture *f, uint32_t peer, int send_buffer_bytes)
 	struct link *link = fd_link_new(&far, "test");
 	int error = setsockopt(link_fd(link), SOL_SOCKET, SO_SNDBUF, &send_buffer_bytes, sizeof(send_buffer_bytes));
 	assert_int_equal(error, 0);
-	assert_int_equal(lane_add_link(f->lane, peer, link), 0);
-	lane_commit(f->lane);
+	assert_int_equal(lanes_add_link(f->lanes, peer, link), 0);
+	lanes_commit(f->lanes);
 	return far;
 }
 
@@ -154,42 +166,47 @@ void fixture_send_hello(struct fixture *f, uint32_t peer, uint16_t seqno)
 {
 	uint8_t frame[HELLO_SIZE];
 	hello_make(frame, seqno);
-	assert_true(lane_has_room(f->lane));
-	lane_send_control(f->lane, peer, frame, sizeof(frame));
-	lane_commit(f->lane);
+	assert_true(lanes_has_room(f->lanes));
+	lanes_send_control(f->lanes, peer, frame, sizeof(frame));
+	lanes_commit(f->lanes);
 }
 
 /* ---- order ------------------------------------------------------------------------------------------------------- */
 
-static void pass_barrier(struct fixture *f)
+/* Each lane has a link of its own for that. */
+static void pass_barriers(struct fixture *f)
 {
 	uint8_t expected[8], got[8];
 	struct writer w = writer_init(expected, sizeof(expected));
-	write_u64(&w, ++f->barriers);
-	lane_send_control(f->lane, PEER_BARRIER, expected, sizeof(expected));
-	lane_commit(f->lane);
-	read_exactly(f->barrier, got, sizeof(got));
-	assert_memory_equal(got, expected, sizeof(got));
+	write_u64(&w, ++f->barriers_passed);
+	for (uint32_t i = 0; i < f->lane_count; i++)
+		lanes_send_control(f->lanes, PEER_BARRIER - i, expected, sizeof(expected));
+	lanes_commit(f->lanes);
+	for (unsigned i = 0; i < f->lane_count; i++) {
+		read_exactly(f->barriers[i], got, sizeof(got));
+		assert_memory_equal(got, expected, sizeof(got));
+	}
 }
 
 /* What was there before the first barrier is handled in its round at the latest; the second one can only pass after
- * that round has flushed its links and told its events. */
+ * that round has flushed its links and told its events. What it gave to another lane is through there two barriers later. */
 void fixture_settle(struct fixture *f)
 {
-	pass_barrier(f);
-	pass_barrier(f);
+	for (unsigned i = f->lane_count > 1 ? 4 : 2; i > 0; i--)
+		pass_barriers(f);
 }
 
 uint64_t fixture_counter(struct fixture *f, enum lane_counter counter)
 {
 	fixture_settle(f);
-	return lane_counter(f->lane, counter);
+	return lanes_counter(f->lanes, counter);
 }
 
 /* What the barriers caused, and silence, which depends on how fast the machine is. */
 static bool left_out(const struct lane_event *event, enum lane_event_type wanted)
 {
-	return (event->peer == PEER_BARRIER && event->type == LANE_CONTROL_SENT) ||
+	bool of_barrier = event->peer <= PEER_BARRIER && event->peer > PEER_BARRIER - LANES_MAX;
+	return (of_barrier && event->type == LANE_CONTROL_SENT) ||
 	       (event->type == LANE_SILENT && wanted != LANE_SILENT);
 }
 
@@ -197,8 +214,8 @@ static bool left_out(const struct lane_event *event, enum lane_event_type wanted
 static struct lane_event *next_event(struct fixture *f, enum lane_event_type wanted)
 {
 	struct lane_event *event;
-	while ((event = lane_next_event(f->lane)) != NULL && left_out(event, wanted))
-		lane_pop_event(f->lane);
+	while ((event = lanes_next_event(f->lanes)) != NULL && left_out(event, wanted))
+		lanes_pop_event(f->lanes);
 	return event;
 }
 
@@ -212,8 +229,8 @@ struct lane_event fixture_event(struct fixture *f, enum lane_event_type type)
 	assert_non_null(event);
 	assert_int_equal(event->type, type);
 	struct lane_event copy = *event;
-	lane_pop_event(f->lane);
-	lane_events_taken(f->lane);
+	lanes_pop_event(f->lanes);
+	lanes_events_taken(f->lanes);
 	return copy;
 }
 
@@ -238,14 +255,14 @@ struct parcel *fixture_parcel(struct fixture *f, enum parcel_kind kind, const ch
 
 void fixture_retry(struct fixture *f, struct parcel *parcel)
 {
-	lane_retry(f->lane, parcel);
-	lane_commit(f->lane);
+	lanes_retry(f->lanes, parcel);
+	lanes_commit(f->lanes);
 }
 
 void fixture_refuse(struct fixture *f, struct parcel *parcel)
 {
-	lane_refuse(f->lane, parcel);
-	lane_commit(f->lane);
+	lanes_refuse(f->lanes, parcel);
+	lanes_commit(f->lanes);
 }
 
 /* ---- host and peers ---------------------------------------------------------------------------------------------- */

@@ -11,7 +11,7 @@
 #ifndef MYCELIUM_TESTS_DATAPLANE_LANE_FIXTURE_H
 #define MYCELIUM_TESTS_DATAPLANE_LANE_FIXTURE_H
 
-#include "dataplane/lane.h"
+#include "dataplane/lanes.h"
 #include "tun_fake.h"
 #include "wire/sealed.h"
 
@@ -25,11 +25,13 @@ struct fixture {
 	struct loop *loop;
 	struct loop_wake *wake;
 	struct tun *tun;
-	struct lane *lane;
+	unsigned lane_count;
+	struct tun *more_tun[LANES_MAX];	/* queues of the other lanes */
+	struct lanes *lanes;
 	struct ip6 address;
 	struct nonce_sequence nonces;
-	int barrier;
-	uint64_t barriers;
+	int barriers[LANES_MAX];		/* that of lane i has the peer PEER_BARRIER - i */
+	uint64_t barriers_passed;
 };
 
 /* cmocka group setup. */
@@ -38,6 +40,9 @@ int fixture_group_setup(void **state);
 /* Starts a lane for a node of this address. */
 void fixture_start(struct fixture *f, const char *address, bool with_tun);
 void fixture_stop(struct fixture *f);
+
+/* The same with several lanes, each with a queue of the interface. */
+void fixture_start_lanes(struct fixture *f, const char *address, bool with_tun, unsigned lane_count);
 
 /* Starts it with an interface, and gives it one link, whose other end it returns: the first lines of most tests. */
 int fixture_start_with_peer(struct fixture *f, const char *address, uint32_t peer);

@@ -13,8 +13,11 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "dataplane/segment.h"
 #include "joined_check.h"
 #include "joined_packets.h"
+#include "wire/icmp6.h"
+#include "wire/sealed.h"
 
 enum { FLOWS = 6 };
 
@@ -227,12 +230,103 @@ static void test_limits(void **state)
 	assert_int_equal(writes_of(packets, 50), 2);
 }
 
+/* ---- the whole way: cut, seal, open, join, cut by the host ------------------------------------------------------- */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { ALL_PACKETS = 50000 };
+#else
+enum { ALL_PACKETS = 1000000 };
+#endif
+
+struct way {
+	struct rng rng;
+	struct aead_key *key;
+	struct nonce_sequence nonces;
+	struct pile sent, arrived;
+};
+
+/* Seals a packet into a burst, opens it where a read would leave it. */
+static void carry(struct way *way, uint8_t *packet, size_t len)
+{
+	static uint8_t frame[SEAL_HEADROOM + PILE_PACKET_SIZE + SEAL_TAILROOM];
+	struct ip6 source = ip6_packet_source(packet), destination = ip6_packet_destination(packet);
+	pile_put(&way->sent, packet, len);
+	size_t frame_len = sealed_write_frame(frame, packet, len, USER_L3, &source, &destination, 63, way->key, &way->nonces);
+	enum user_type type;
+	uint8_t *payload;
+	size_t payload_len;
+	assert_int_equal(sealed_open(frame + DATA_FRAME_HEADER_SIZE, frame_len - DATA_FRAME_HEADER_SIZE, way->key, &type, &payload,
+				     &payload_len), 0);
+	pile_put(&way->arrived, payload, payload_len);
+}
+
+/* A super-packet of a flow, cut as one that the interface gave. */
+static void carry_batch(struct way *way, struct flow_packet *flow)
+{
+	static uint8_t room[USER_HEADER_SIZE + TUN_READ_MAX];
+	uint8_t *packet = room + USER_HEADER_SIZE;
+	bool is_tcp = flow->protocol == 6;
+	size_t segment_size = 1 + rng_below(&way->rng, 1200), payload_len = 1 + rng_below(&way->rng, 40 * segment_size);
+	struct flow_packet whole = *flow;
+	whole.payload_len = payload_len < FLOW_PAYLOAD_MAX - 100 ? payload_len : FLOW_PAYLOAD_MAX - 100;
+	size_t len = flow_packet_write(&whole, packet);
+	flow_packet_open_checksum(packet, len);
+	struct tun_offload offload = {.batch = is_tcp ? TUN_TCP : TUN_UDP,
+				      .segment_size = (uint16_t)segment_size,
+				      .checksum_open = true,
+				      .checksum_start = 40,
+				      .checksum_offset = is_tcp ? 16 : 6};
+	struct segmenter segmenter;
+	assert_int_equal(segment_begin(&segmenter, packet, len, &offload), 0);
+	for (size_t next; (next = segment_next_len(&segmenter)) > 0;)
+		carry(way, segment_next(&segmenter), next);
+	flow->sequence += (uint32_t)whole.payload_len;
+}
+
+static void carry_single(struct way *way, struct flow_packet *flow)
+{
+	static uint8_t room[USER_HEADER_SIZE + PILE_PACKET_SIZE];
+	static struct pile one;
+	one.count = 0;
+	add_one(&way->rng, &one, flow);
+	memcpy(room + USER_HEADER_SIZE, one.bytes[0], one.len[0]);
+	carry(way, room + USER_HEADER_SIZE, one.len[0]);
+}
+
+static void test_a_million_packets(void **state)
+{
+	(void)state;
+	static struct way way;
+	static const struct shared_secret secret = {.bytes = {7}};
+	assert_int_equal(aead_setup(), 0);
+	way.rng = rng_seeded(14);
+	way.key = aead_key_new(&secret);
+	nonce_sequence_init(&way.nonces, 0);
+	for (size_t total = 0; total < ALL_PACKETS; total += way.sent.count) {
+		struct flow_packet flows[FLOWS];
+		way.sent.count = way.arrived.count = 0;
+		for (unsigned i = 0; i < FLOWS; i++) {
+			flows[i] = flow_packet_random(&way.rng, 1200);
+			flows[i].options_len = flows[i].protocol == 6 ? 4 * rng_below(&way.rng, 6) : 0;
+		}
+		while (way.sent.count < PILE_PACKETS_MAX - 41) {
+			struct flow_packet *flow = &flows[rng_below(&way.rng, FLOWS)];
+			if (rng_below(&way.rng, 6) == 0)
+				carry_batch(&way, flow);
+			else
+				carry_single(&way, flow);
+		}
+		joined_check_between(&way.sent, &way.arrived, true, true);
+	}
+	aead_key_free(way.key);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_flows),	cmocka_unit_test(test_many_flows),
 		cmocka_unit_test(test_what_is_joined),	cmocka_unit_test(test_what_ends_a_run),
-		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_limits),		cmocka_unit_test(test_a_million_packets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -167,7 +167,7 @@ static void silence(void **state)
 	host_silent(&f);
 	peer_silent(&f, peer);
 	fixture_no_event(&f);
-	assert_int_equal(lane_counter(f.lane, LANE_REPORTS_SENT), 0);
+	assert_int_equal(lanes_counter(f.lanes, LANE_REPORTS_SENT), 0);
 	stop(&f, peer);
 }
 
@@ -268,7 +268,7 @@ static void refresh_of_a_used_route(void **state)
 		fixture_settle(&f);
 		uint64_t allowed = (monotonic_ms() - began_ms) / 100 + 1, hints = 0;
 		struct ip6 b = address_of(NODE_B);
-		for (struct lane_event *event; (event = lane_next_event(f.lane)) != NULL; lane_pop_event(f.lane)) {
+		for (struct lane_event *event; (event = lanes_next_event(f.lanes)) != NULL; lanes_pop_event(f.lanes)) {
 			if (event->type != LANE_REFRESH)
 				continue;
 			assert_true(ip6_equal(&event->address, &b));
@@ -295,8 +295,8 @@ static void errors_are_limited(void **state)
 	uint64_t elapsed_ms = monotonic_ms() - began_ms;
 	assert_true(heard >= BURST);
 	assert_true(heard <= BURST + elapsed_ms * RATE / 1000 + 1);
-	assert_int_equal(lane_counter(f.lane, LANE_REPORTS_SENT), heard);
-	assert_int_equal(lane_counter(f.lane, LANE_REPORTS_LIMITED), PACKETS - heard);
+	assert_int_equal(lanes_counter(f.lanes, LANE_REPORTS_SENT), heard);
+	assert_int_equal(lanes_counter(f.lanes, LANE_REPORTS_LIMITED), PACKETS - heard);
 	stop(&f, peer);
 }
 

@@ -74,8 +74,8 @@ static void expired_at_its_destination(void **state)
 		assert_hex(payload, 16, HEX_B);
 	}
 	host_silent(&f);
-	assert_int_equal(lane_counter(f.lane, LANE_PACKETS_EXPIRED), 2);
-	assert_int_equal(lane_counter(f.lane, LANE_PACKETS_LOCAL), 0);
+	assert_int_equal(lanes_counter(f.lanes, LANE_PACKETS_EXPIRED), 2);
+	assert_int_equal(lanes_counter(f.lanes, LANE_PACKETS_LOCAL), 0);
 	stop(&f, peer);
 }
 
@@ -103,7 +103,7 @@ static void inner_addresses_must_be_the_outer_ones(void **state)
 		peer_send(peer, in, frame_seal(&f, in, NODE_A, NODE_B, 64, SECRET_AB, plain, len));
 	}
 	host_silent(&f);
-	assert_int_equal(lane_counter(f.lane, LANE_PACKETS_INVALID), count);
+	assert_int_equal(lanes_counter(f.lanes, LANE_PACKETS_INVALID), count);
 	/* The neighbours are fine when inside and outside agree. */
 	size_t len = plain_packet(a_too, neighbour, 30);
 	peer_send(peer, in, frame_seal(&f, in, a_too, neighbour, 64, SECRET_AB, plain, len));
@@ -122,12 +122,12 @@ static void turned_round_on_the_way(void **state)
 	bytes_of_hex(HEX_B HEX_A, in + 8);
 	peer_send(peer, in, len);
 	host_silent(&f);
-	assert_int_equal(lane_counter(f.lane, LANE_PACKETS_INVALID), 1);
+	assert_int_equal(lanes_counter(f.lanes, LANE_PACKETS_INVALID), 1);
 	/* Or sent back as it was, for an address of the own /64. */
 	bytes_of_hex(HEX_A HEX_A, in + 8);
 	peer_send(peer, in, len);
 	host_silent(&f);
-	assert_int_equal(lane_counter(f.lane, LANE_PACKETS_INVALID), 2);
+	assert_int_equal(lanes_counter(f.lanes, LANE_PACKETS_INVALID), 2);
 	fixture_no_event(&f);
 	stop(&f, peer);
 }
@@ -146,7 +146,7 @@ static void broken_packets_inside(void **state)
 	plain[USER_HEADER_SIZE] = 0x45;
 	peer_send(peer, in, frame_seal(&f, in, NODE_A, NODE_B, 64, SECRET_AB, plain, len)), count++;
 	host_silent(&f);
-	assert_int_equal(lane_counter(f.lane, LANE_PACKETS_INVALID), count);
+	assert_int_equal(lanes_counter(f.lanes, LANE_PACKETS_INVALID), count);
 	stop(&f, peer);
 }
 
@@ -162,7 +162,7 @@ static void unknown_user_data(void **state)
 		peer_send(peer, in, frame_seal(&f, in, NODE_A, NODE_B, 64, SECRET_AB, plain, len));
 	}
 	host_silent(&f);
-	assert_int_equal(lane_counter(f.lane, LANE_PACKETS_INVALID), 6);
+	assert_int_equal(lanes_counter(f.lanes, LANE_PACKETS_INVALID), 6);
 	/* The other two bytes of the header mean nothing. */
 	memcpy(plain, ((uint8_t[]){1, USER_L3, 0xde, 0xad}), 4);
 	peer_send(peer, in, frame_seal(&f, in, NODE_A, NODE_B, 64, SECRET_AB, plain, len));
@@ -186,7 +186,7 @@ static void bodies_that_do_not_open(void **state)
 		body[at] ^= 1;
 	}
 	host_silent(&f);
-	assert_int_equal(lane_counter(f.lane, LANE_PACKETS_UNDECRYPTABLE), count);
+	assert_int_equal(lanes_counter(f.lanes, LANE_PACKETS_UNDECRYPTABLE), count);
 	stop(&f, peer);
 }
 
@@ -246,7 +246,7 @@ static void sender_outside_the_overlay(void **state)
 	for (unsigned i = 0; i < 6; i++)
 		peer_send(peer, in, frame_make(in, sources[i], NODE_B, 64, plain, 100));
 	fixture_no_event(&f);
-	assert_int_equal(lane_counter(f.lane, LANE_PACKETS_INVALID), 6);
+	assert_int_equal(lanes_counter(f.lanes, LANE_PACKETS_INVALID), 6);
 	stop(&f, peer);
 }
 
@@ -274,7 +274,7 @@ static void passed_on_unchanged_but_for_the_hop_limit(void **state)
 		}
 	}
 	assert_int_equal(fixture_counter(&f, LANE_PACKETS_FORWARDED), count);
-	assert_int_equal(lane_counter(f.lane, LANE_PACKETS_LOCAL), 0);
+	assert_int_equal(lanes_counter(f.lanes, LANE_PACKETS_LOCAL), 0);
 	host_silent(&f);
 	peer_silent(&f, from);
 	fixture_no_event(&f);
@@ -351,7 +351,7 @@ static void destination_outside_the_overlay(void **state)
 		assert_int_equal(payload[57], 0);
 	}
 	fixture_no_event(&f);
-	assert_int_equal(lane_counter(f.lane, LANE_PACKETS_NO_ROUTE), 4);
+	assert_int_equal(lanes_counter(f.lanes, LANE_PACKETS_NO_ROUTE), 4);
 	stop(&f, peer);
 }
 

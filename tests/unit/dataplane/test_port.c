@@ -63,7 +63,7 @@ static void control_overtakes_data(void **state)
 	for (uint32_t i = 0; i < DATA; i++)
 		send_numbered(source, i);
 	fixture_settle(&f);
-	unsigned ahead = bytes_waiting(narrow) / DATA_SIZE + 1 + LINK_BATCH;
+	unsigned ahead = bytes_waiting(narrow) / DATA_SIZE + 1 + LINK_VECTOR;
 	assert_true(ahead < DATA / 2);
 	for (uint16_t i = 0; i < CONTROL; i++)
 		fixture_send_hello(&f, PEER_2, i);
@@ -90,7 +90,7 @@ static unsigned credits(struct fixture *f, uint32_t peer)
 {
 	unsigned sum = 0;
 	fixture_settle(f);
-	for (struct lane_event *event; (event = lane_next_event(f->lane)) != NULL; lane_pop_event(f->lane))
+	for (struct lane_event *event; (event = lanes_next_event(f->lanes)) != NULL; lanes_pop_event(f->lanes))
 		if (event->type == LANE_CONTROL_SENT && event->peer == peer)
 			sum += event->frames;
 	return sum;
@@ -257,7 +257,7 @@ static void ends_of_links(void **state)
 			assert_int_equal(read(peer, out, 1), 0);
 			close(peer);
 		}
-		assert_int_equal(lane_close_link(f.lane, handle), 0);
+		assert_int_equal(lanes_close_link(f.lanes, handle), 0);
 		fixture_send_hello(&f, handle, 1);
 		fixture_no_event(&f);
 	}
@@ -272,10 +272,10 @@ static void closed_by_order(void **state)
 	fixture_send_hello(&f, PEER_1, 5);
 	assert_int_equal(peer_receive(peer, out), HELLO_SIZE);
 	(void)credits(&f, PEER_1);
-	assert_int_equal(lane_close_link(f.lane, PEER_1), 0);
-	assert_int_equal(lane_close_link(f.lane, PEER_1), 0);
-	assert_int_equal(lane_close_link(f.lane, PEER_2), 0);
-	lane_commit(f.lane);
+	assert_int_equal(lanes_close_link(f.lanes, PEER_1), 0);
+	assert_int_equal(lanes_close_link(f.lanes, PEER_1), 0);
+	assert_int_equal(lanes_close_link(f.lanes, PEER_2), 0);
+	lanes_commit(f.lanes);
 	struct lane_event event = expect_closed(&f, PEER_1, 0, NULL);
 	assert_int_equal(event.closed.tx_bytes, HELLO_SIZE);
 	fixture_no_event(&f);
@@ -329,8 +329,8 @@ static void reset_over_tcp(void **state)
 	struct linger at_once = {.l_onoff = 1};
 	fixture_start(&f, NODE_T, true);
 	int far = tcp_pair(&link);
-	assert_int_equal(lane_add_link(f.lane, PEER_1, link), 0);
-	lane_commit(f.lane);
+	assert_int_equal(lanes_add_link(f.lanes, PEER_1, link), 0);
+	lanes_commit(f.lanes);
 	hello_make(in, 1);
 	assert_int_equal(send(far, in, HELLO_SIZE, 0), HELLO_SIZE);
 	expect_hello(&f, PEER_1, 1);
@@ -351,11 +351,11 @@ static void next_link_of_the_same_row(void **state)
 	hello_make(in, 1);
 	peer_send(first, in, HELLO_SIZE);
 	expect_hello(&f, PEER_1, 1);
-	lane_link_bytes(f.lane, PEER_1, &rx, &tx);
+	lanes_link_bytes(f.lanes, PEER_1, &rx, &tx);
 	assert_int_equal(rx, HELLO_SIZE);
 	assert_int_equal(tx, 0);
 	uint32_t next = PEER_1 + 0x10000;
-	lane_link_bytes(f.lane, next, &rx, &tx);
+	lanes_link_bytes(f.lanes, next, &rx, &tx);
 	assert_int_equal(rx, 0);
 
 	int second = fixture_add_link(&f, next);
@@ -370,7 +370,7 @@ static void next_link_of_the_same_row(void **state)
 	assert_int_equal(peer_receive(second, out), HELLO_SIZE);
 	assert_memory_equal(out, in, HELLO_SIZE);
 	fixture_settle(&f);
-	lane_link_bytes(f.lane, next, &rx, &tx);
+	lanes_link_bytes(f.lanes, next, &rx, &tx);
 	assert_int_equal(rx, HELLO_SIZE);
 	assert_int_equal(tx, HELLO_SIZE);
 	fixture_stop(&f);

@@ -55,7 +55,7 @@ static void hop_limit_exceeded(void **state)
 	peer_send(peer, in, expired_echo());
 	assert_known_report(peer);
 	assert_int_equal(fixture_counter(&f, LANE_REPORTS_SENT), 1);
-	assert_int_equal(lane_counter(f.lane, LANE_PACKETS_EXPIRED), 1);
+	assert_int_equal(lanes_counter(f.lanes, LANE_PACKETS_EXPIRED), 1);
 	fixture_no_event(&f);
 	stop(&f, peer);
 }
@@ -119,8 +119,8 @@ static void nobody_to_report_to(void **state)
 		peer_send(peer, in, frame_make(in, sources[i], NODE_B, 1, body, 100));
 	peer_silent(&f, peer);
 	fixture_no_event(&f);
-	assert_int_equal(lane_counter(f.lane, LANE_PACKETS_EXPIRED), 5);
-	assert_int_equal(lane_counter(f.lane, LANE_REPORTS_SENT), 0);
+	assert_int_equal(lanes_counter(f.lanes, LANE_PACKETS_EXPIRED), 5);
+	assert_int_equal(lanes_counter(f.lanes, LANE_REPORTS_SENT), 0);
 	stop(&f, peer);
 }
 
@@ -138,7 +138,7 @@ static void reports_are_limited(void **state)
 	uint64_t elapsed_ms = monotonic_ms() - began_ms;
 	assert_true(sent >= SHARE);
 	assert_true(sent <= SHARE + elapsed_ms * SHARE / 1000 + 1);
-	assert_int_equal(lane_counter(f.lane, LANE_REPORTS_LIMITED), 60 - sent);
+	assert_int_equal(lanes_counter(f.lanes, LANE_REPORTS_LIMITED), 60 - sent);
 
 	unsigned asked = 0;
 	for (unsigned i = 0; i < 1000; i++) {
@@ -148,7 +148,7 @@ static void reports_are_limited(void **state)
 	}
 	fixture_settle(&f);
 	elapsed_ms = monotonic_ms() - began_ms;
-	for (struct lane_event *event; (event = lane_next_event(f.lane)) != NULL; lane_pop_event(f.lane)) {
+	for (struct lane_event *event; (event = lanes_next_event(f.lanes)) != NULL; lanes_pop_event(f.lanes)) {
 		if (event->type != LANE_PARCEL)
 			continue;
 		parcel_free(event->parcel);
@@ -255,7 +255,7 @@ static void largest_quote(void **state)
 	len = sealed_by_a(&f, NODE_A, NODE_B, USER_L3, 1201 - 40);
 	send_plain(&f, peer, report_make(NODE_B, REPORTER_T, NODE_A, 3, body, len));
 	host_silent(&f);
-	assert_int_equal(lane_counter(f.lane, LANE_PACKETS_INVALID), 1);
+	assert_int_equal(lanes_counter(f.lanes, LANE_PACKETS_INVALID), 1);
 	stop(&f, peer);
 }
 
@@ -285,7 +285,7 @@ static void quotes_that_are_not_ours(void **state)
 	body[3] ^= 1;
 	send_plain(&f, peer, report_make(NODE_B, REPORTER_T, NODE_A, 3, body, len)), count++;
 	host_silent(&f);
-	assert_int_equal(lane_counter(f.lane, LANE_PACKETS_INVALID), count);
+	assert_int_equal(lanes_counter(f.lanes, LANE_PACKETS_INVALID), count);
 	/* None of this makes anybody search for a route, or report. */
 	fixture_no_event(&f);
 	peer_silent(&f, peer);
@@ -312,7 +312,7 @@ static void broken_reports(void **state)
 	send_plain(&f, peer, report_make(NODE_B, "4ff::1", NODE_A, 3, body, quote_len)), count++;
 	send_plain(&f, peer, report_make(NODE_B, REPORTER_T, NODE_B, 3, body, quote_len)), count++;
 	host_silent(&f);
-	assert_int_equal(lane_counter(f.lane, LANE_PACKETS_INVALID), count);
+	assert_int_equal(lanes_counter(f.lanes, LANE_PACKETS_INVALID), count);
 	len = report_make(NODE_B, REPORTER_T, NODE_A, 3, body, quote_len);
 	send_plain(&f, peer, len);
 	assert_int_equal(host_receive(&f, out), 108);

@@ -32,7 +32,7 @@ static void pause_ms(long ms)
 static unsigned count_silent(struct fixture *f, uint32_t peer)
 {
 	unsigned count = 0;
-	for (struct lane_event *event; (event = lane_next_event(f->lane)) != NULL; lane_pop_event(f->lane))
+	for (struct lane_event *event; (event = lanes_next_event(f->lanes)) != NULL; lanes_pop_event(f->lanes))
 		count += event->type == LANE_SILENT && event->peer == peer;
 	return count;
 }
@@ -43,14 +43,14 @@ static struct lane_event expect_silent(struct fixture *f, uint32_t peer)
 	uint64_t give_up_ms = monotonic_ms() + 20000;
 	struct lane_event event = {.peer = FIB_NO_PEER};
 	while (event.peer != peer || event.type != LANE_SILENT) {
-		const struct lane_event *next = lane_next_event(f->lane);
+		const struct lane_event *next = lanes_next_event(f->lanes);
 		assert_true(monotonic_ms() < give_up_ms);
 		if (next == NULL) {
 			pause_ms(1);
 			continue;
 		}
 		event = *next;
-		lane_pop_event(f->lane);
+		lanes_pop_event(f->lanes);
 	}
 	return event;
 }
@@ -62,8 +62,8 @@ static void without_an_answer(void **state)
 	fixture_start(&f, NODE_T, false);
 	int peer = fixture_add_link(&f, PEER_1);
 	hello_make(hello, 1);
-	lane_send_control(f.lane, PEER_1, hello, sizeof(hello));
-	lane_commit(f.lane);
+	lanes_send_control(f.lanes, PEER_1, hello, sizeof(hello));
+	lanes_commit(f.lanes);
 	uint64_t began_ms = monotonic_ms();
 	struct lane_event event = expect_silent(&f, PEER_1);
 	assert_true(event.unanswered_ms >= SILENT_AFTER_MS);
@@ -132,11 +132,11 @@ static void acknowledged_by_tcp(void **state)
 	assert_true(link_unacknowledged_ms(link) == 0);
 
 	fixture_start(&f, NODE_T, false);
-	assert_int_equal(lane_add_link(f.lane, PEER_1, link), 0);
+	assert_int_equal(lanes_add_link(f.lanes, PEER_1, link), 0);
 	hello_make(hello, 1);
 	for (unsigned i = 0; i < 3; i++) {
-		lane_send_control(f.lane, PEER_1, hello, sizeof(hello));
-		lane_commit(f.lane);
+		lanes_send_control(f.lanes, PEER_1, hello, sizeof(hello));
+		lanes_commit(f.lanes);
 		pause_ms(LONG_MS / 2);
 	}
 	assert_int_equal(count_silent(&f, PEER_1), 0);

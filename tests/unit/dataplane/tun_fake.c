@@ -18,8 +18,9 @@ struct tun {
 	char name[TUN_NAME_MAX + 1];
 };
 
-struct tun *tun_open(const char *name, struct problems *problems)
+struct tun *tun_open(const char *name, bool more, struct problems *problems)
 {
+	(void)more;
 	int ends[2], size = 1 << 20;
 	struct tun *tun = calloc(1, sizeof(*tun));
 	if (tun == NULL || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -34,6 +35,12 @@ struct tun *tun_open(const char *name, struct problems *problems)
 	setsockopt(tun->lane_end, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	setsockopt(tun->host_end, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	return tun;
+}
+
+struct tun *tun_add_queue(const struct tun *tun)
+{
+	struct problems problems = {0};
+	return tun_open(tun->name, true, &problems);
 }
 
 int tun_bring_up(struct tun *tun, const struct ip6 *address, struct problems *problems)

@@ -17,9 +17,9 @@ static inline int fd_stream_fd(void *stream)
 	return (int)(intptr_t)stream;
 }
 
-static inline long fd_stream_readv(void *stream, const struct iovec *parts, int count)
+static inline long fd_stream_read(void *stream, uint8_t *to, size_t len)
 {
-	ssize_t got = readv(fd_stream_fd(stream), parts, count);
+	ssize_t got = read(fd_stream_fd(stream), to, len);
 	return got >= 0 ? got : -errno;
 }
 
@@ -36,7 +36,7 @@ static inline void fd_stream_close(void *stream)
 }
 
 static const struct stream_ops fd_stream_ops = {
-	.readv = fd_stream_readv, .writev = fd_stream_writev, .close = fd_stream_close};
+	.read = fd_stream_read, .writev = fd_stream_writev, .close = fd_stream_close};
 
 /* A link over one end of a socket pair; the other end, blocking, is the test's. */
 static inline struct link *fd_link_new(int *ret_far, const char *name)

@@ -97,7 +97,7 @@ static void twin_decode(struct twin *twin, struct bytes bytes)
 	twin->ending = END_CLEAN;
 }
 
-static uint8_t shared[LINK_READ_SIZE];
+static uint8_t shared[LINK_BUFFER_SIZE];
 
 struct check {
 	const struct twin *twin;
@@ -112,7 +112,7 @@ static int take_frames(struct link *link, struct check *check)
 	int error;
 	do {
 		error = link_next_frames(link, &frames);
-		assert_true(frames.count <= LINK_BATCH);
+		assert_true(frames.count <= LINK_VECTOR);
 		for (unsigned i = 0; i < frames.count; i++) {
 			assert_true(check->seen < check->twin->count);
 			struct span expected = check->twin->frames[check->seen++];
@@ -142,7 +142,7 @@ static void assert_stream(struct bytes bytes, struct rng *rng, size_t chunk_max,
 		while (error == 0 && (got = link_read(link, shared, budget)) > 0) {
 			error = take_frames(link, &check);
 			/* What the next reader of the lane's buffer would do to it. */
-			memset(shared, 0x5a, budget + 64 < sizeof(shared) ? budget + 64 : sizeof(shared));
+			memset(shared, 0x5a, budget + LINK_LARGE_CARRY);
 		}
 		assert_true(error != 0 || got == -EAGAIN);
 	}
@@ -155,11 +155,11 @@ static void assert_stream(struct bytes bytes, struct rng *rng, size_t chunk_max,
 		assert_int_equal(error, 0);
 		close(far);
 		far = -1;
-		assert_int_equal(link_read(link, shared, sizeof(shared)), twin.ending == END_CLEAN ? -ENODATA : -EPIPE);
+		assert_int_equal(link_read(link, shared, LINK_READ_SIZE), twin.ending == END_CLEAN ? -ENODATA : -EPIPE);
 	}
 	if (far >= 0)
 		close(far);
-	link_free(link, NULL);
+	link_free(link);
 }
 
 /* Sends the stream in two parts, cut at each place in turn. */
@@ -172,16 +172,16 @@ static void assert_each_cut(struct bytes bytes)
 		int far;
 		struct link *link = fd_link_new(&far, "test");
 		write_all(far, bytes.at, cut);
-		assert_int_equal(link_read(link, shared, sizeof(shared)), cut);
+		assert_int_equal(link_read(link, shared, LINK_READ_SIZE), cut);
 		assert_int_equal(take_frames(link, &check), 0);
 		memset(shared, 0x5a, sizeof(shared));
 		write_all(far, bytes.at + cut, bytes.len - cut);
-		assert_int_equal(link_read(link, shared, sizeof(shared)), bytes.len - cut);
+		assert_int_equal(link_read(link, shared, LINK_READ_SIZE), bytes.len - cut);
 		assert_int_equal(take_frames(link, &check), 0);
 		assert_int_equal(check.seen, twin.count);
 		assert_int_equal(link_carried(link), 0);
 		close(far);
-		link_free(link, NULL);
+		link_free(link);
 	}
 }
 
@@ -207,20 +207,20 @@ static void many_frames_in_one_read(void **state)
 	(void)state;
 	struct rng rng = rng_seeded(2);
 	struct bytes bytes = bytes_new();
-	for (unsigned i = 0; i < 3 * LINK_BATCH + 1; i++)
-		add_data(&bytes, &rng, (uint16_t)i);
+	for (unsigned i = 0; i < 3 * LINK_VECTOR + 1; i++)
+		add_data(&bytes, &rng, (uint16_t)(i % 100));
 	int far;
 	struct link *link = fd_link_new(&far, "test");
 	write_all(far, bytes.at, bytes.len);
-	assert_int_equal(link_read(link, shared, sizeof(shared)), bytes.len);
-	unsigned expected[] = {LINK_BATCH, LINK_BATCH, LINK_BATCH, 1, 0};
+	assert_int_equal(link_read(link, shared, LINK_READ_SIZE), bytes.len);
+	unsigned expected[] = {LINK_VECTOR, LINK_VECTOR, LINK_VECTOR, 1, 0};
 	struct frame_vector frames;
 	for (unsigned i = 0; i < 5; i++) {
 		assert_int_equal(link_next_frames(link, &frames), 0);
 		assert_int_equal(frames.count, expected[i]);
 	}
 	close(far);
-	link_free(link, NULL);
+	link_free(link);
 	free(bytes.at);
 }
 
@@ -257,20 +257,20 @@ static void carried_bytes(void **state)
 	for (unsigned i = 0; i < 5; i++) {
 		write_all(far, bytes.at + sent, cuts[i] - sent);
 		sent = cuts[i];
-		assert_true(link_read(link, shared, sizeof(shared)) > 0);
+		assert_true(link_read(link, shared, LINK_READ_SIZE) > 0);
 		assert_int_equal(link_next_frames(link, &frames), 0);
 		assert_int_equal(frames.count, 0);
 		assert_int_equal(link_carried(link), sent);
-		assert_int_equal(link_read(link, shared, sizeof(shared)), -EAGAIN);
+		assert_int_equal(link_read(link, shared, LINK_READ_SIZE), -EAGAIN);
 		assert_int_equal(link_carried(link), sent);
 	}
 	write_all(far, bytes.at + sent, bytes.len - sent);
-	assert_true(link_read(link, shared, sizeof(shared)) > 0);
+	assert_true(link_read(link, shared, LINK_READ_SIZE) > 0);
 	assert_int_equal(link_next_frames(link, &frames), 0);
 	assert_int_equal(frames.count, 1);
 	assert_int_equal(link_carried(link), 0);
 	close(far);
-	link_free(link, NULL);
+	link_free(link);
 	free(bytes.at);
 }
 
@@ -331,12 +331,12 @@ static void good_frames_before_a_bad_one(void **state)
 	int far;
 	struct link *link = fd_link_new(&far, "test");
 	write_all(far, bytes.at, bytes.len);
-	assert_int_equal(link_read(link, shared, sizeof(shared)), bytes.len);
+	assert_int_equal(link_read(link, shared, LINK_READ_SIZE), bytes.len);
 	struct frame_vector frames;
 	assert_int_equal(link_next_frames(link, &frames), -EPROTO);
 	assert_int_equal(frames.count, 2);
 	close(far);
-	link_free(link, NULL);
+	link_free(link);
 	free(bytes.at);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Sending: whatever the socket takes at once, the bytes arrive whole and in order, and every slot goes back. */
+/* Sending: whatever the connection takes at once, the bytes arrive whole and in order, though the frames are the caller's again. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -11,14 +11,6 @@
 
 #include "base/random.h"
 #include "fd_stream.h"
-
-static struct slot *slot_of(struct slot_pool *pool, uint8_t fill, size_t len)
-{
-	struct slot *slot = slot_take(pool, len, 0);
-	assert_non_null(slot);
-	memset(slot->data, fill, len);
-	return slot;
-}
 
 static void read_exactly(int fd, uint8_t *to, size_t len)
 {
@@ -35,55 +27,52 @@ static void nothing_to_send(void **state)
 	int far;
 	bool blocked = true;
 	struct link *link = fd_link_new(&far, "name of the link");
-	struct slot_pool *pool = slot_pool_new(64);
 	assert_string_equal(link_name(link), "name of the link");
 	assert_true(link_fd(link) >= 0);
-	assert_int_equal(link_room(link), LINK_BATCH);
-	assert_int_equal(link_flush(link, pool, &blocked), 0);
+	assert_int_equal(link_unsent(link), 0);
+	assert_int_equal(link_flush(link, &blocked), 0);
 	assert_false(blocked);
-	link_free(link, pool);
-	link_free(NULL, pool);
-	slot_pool_free(pool);
+	link_free(link);
+	link_free(NULL);
 	close(far);
 }
 
-static void order_and_return_of_slots(void **state)
+static void largest_vector_in_order(void **state)
 {
 	(void)state;
+	enum { LEN = 10 };
+	static uint8_t sent[LINK_VECTOR][2 * LEN], got[LINK_VECTOR * LEN];
+	struct iovec frames[LINK_VECTOR];
 	int far;
 	bool blocked;
-	uint8_t got[LINK_BATCH * 10];
 	struct link *link = fd_link_new(&far, "test");
-	struct slot_pool *pool = slot_pool_new(2 * LINK_BATCH);
-	for (unsigned i = 0; i < LINK_BATCH; i++) {
-		assert_int_equal(link_room(link), LINK_BATCH - i);
-		link_put(link, slot_of(pool, (uint8_t)i, 10));
+	for (unsigned i = 0; i < LINK_VECTOR; i++) {
+		memset(sent[i], (int)i, LEN);
+		frames[i] = (struct iovec){sent[i], LEN};
 	}
-	assert_int_equal(link_room(link), 0);
-	assert_int_equal(slot_pool_used(pool), LINK_BATCH);
-	assert_int_equal(link_flush(link, pool, &blocked), sizeof(got));
+	assert_int_equal(link_send(link, frames, LINK_VECTOR, &blocked), sizeof(got));
 	assert_false(blocked);
-	assert_int_equal(link_room(link), LINK_BATCH);
-	assert_int_equal(slot_pool_used(pool), 0);
+	assert_int_equal(link_unsent(link), 0);
 	read_exactly(far, got, sizeof(got));
 	for (unsigned i = 0; i < sizeof(got); i++)
-		assert_int_equal(got[i], i / 10);
-	link_free(link, pool);
-	slot_pool_free(pool);
+		assert_int_equal(got[i], i / LEN);
+	link_free(link);
 	close(far);
 }
 
 /* A stream that takes a given number of bytes, for cuts that no socket makes. */
 struct narrow {
-	uint8_t taken[200000];
+	uint8_t taken[400000];
 	size_t len;
 	long allow;	/* bytes of the next write, or a negative errno */
+	int parts;	/* of the last write */
 	bool closed;
 };
 
 static long narrow_writev(void *stream, const struct iovec *parts, int count)
 {
 	struct narrow *narrow = stream;
+	narrow->parts = count;
 	if (narrow->allow < 0)
 		return narrow->allow;
 	size_t left = (size_t)narrow->allow, written = 0;
@@ -98,11 +87,11 @@ static long narrow_writev(void *stream, const struct iovec *parts, int count)
 	return (long)written;
 }
 
-static long narrow_readv(void *stream, const struct iovec *parts, int count)
+static long narrow_read(void *stream, uint8_t *to, size_t len)
 {
 	(void)stream;
-	(void)parts;
-	(void)count;
+	(void)to;
+	(void)len;
 	return -EAGAIN;
 }
 
@@ -112,95 +101,153 @@ static void narrow_close(void *stream)
 	narrow->closed = true;
 }
 
-static const struct stream_ops narrow_ops = {.readv = narrow_readv, .writev = narrow_writev, .close = narrow_close};
+static const struct stream_ops narrow_ops = {.read = narrow_read, .writev = narrow_writev, .close = narrow_close};
+
+static struct link *narrow_link(struct narrow **ret)
+{
+	*ret = calloc(1, sizeof(**ret));
+	struct link *link = link_new(&narrow_ops, *ret, -1, "narrow");
+	assert_non_null(link);
+	return link;
+}
+
+/* What lies behind one another goes out as one part. */
+static void neighbours_become_one_part(void **state)
+{
+	(void)state;
+	struct narrow *narrow;
+	struct link *link = narrow_link(&narrow);
+	uint8_t bytes[100];
+	bool blocked;
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)i;
+	const struct iovec frames[] = {{bytes, 10}, {bytes + 10, 20}, {bytes + 40, 10}, {bytes + 50, 1}, {bytes + 30, 10}};
+	narrow->allow = 100;
+	assert_int_equal(link_send(link, frames, 5, &blocked), 51);
+	assert_int_equal(narrow->parts, 3);
+	assert_memory_equal(narrow->taken, bytes, 30);
+	assert_memory_equal(narrow->taken + 30, bytes + 40, 11);
+	assert_memory_equal(narrow->taken + 41, bytes + 30, 10);
+	link_free(link);
+	free(narrow);
+}
+
+/* The first write takes `first` bytes, each further one `step`. */
+static void assert_partial(long first, long step)
+{
+	struct narrow *narrow;
+	struct link *link = narrow_link(&narrow);
+	uint8_t expected[400], bytes[2][400];
+	struct iovec frames[10];
+	size_t total = 0;
+	bool blocked;
+	for (unsigned i = 0; i < 10; i++) {
+		size_t len = 1 + i * 3;
+		memset(expected + total, (int)(100 + i), len);
+		/* Every second one has its neighbour elsewhere. */
+		frames[i] = (struct iovec){memcpy(bytes[i / 2 % 2] + total, expected + total, len), len};
+		total += len;
+	}
+	narrow->allow = first;
+	long written = link_send(link, frames, 10, &blocked);
+	memset(bytes, 0xee, sizeof(bytes));
+	assert_int_equal(written, (size_t)first < total ? (size_t)first : total);
+	assert_int_equal(blocked, narrow->len < total);
+	while (narrow->len < total) {
+		size_t left = total - narrow->len;
+		assert_int_equal(link_unsent(link), left);
+		narrow->allow = step;
+		written = link_flush(link, &blocked);
+		assert_int_equal(written, (size_t)step < left ? (size_t)step : left);
+		assert_int_equal(blocked, narrow->len < total);
+	}
+	assert_int_equal(link_unsent(link), 0);
+	assert_memory_equal(narrow->taken, expected, total);
+	link_free(link);
+	assert_true(narrow->closed);
+	free(narrow);
+}
 
 static void partial_writes_at_every_length(void **state)
 {
 	(void)state;
-	for (long step = 1; step <= 60; step++) {
-		struct narrow *narrow = calloc(1, sizeof(*narrow));
-		struct slot_pool *pool = slot_pool_new(LINK_BATCH);
-		struct link *link = link_new(&narrow_ops, narrow, -1, "narrow");
-		size_t total = 0, sent = 0;
-		uint8_t expected[400];
-		for (unsigned i = 0; i < 10; i++) {
-			size_t len = 1 + i * 3;
-			memset(expected + total, (int)(100 + i), len);
-			total += len;
-			link_put(link, slot_of(pool, (uint8_t)(100 + i), len));
-		}
-		while (sent < total) {
-			bool blocked;
-			narrow->allow = step;
-			long written = link_flush(link, pool, &blocked);
-			assert_true(written == step || sent + (size_t)written == total);
-			sent += (size_t)written;
-			assert_int_equal(blocked, sent < total);
-		}
-		assert_int_equal(narrow->len, total);
-		assert_memory_equal(narrow->taken, expected, total);
-		assert_int_equal(slot_pool_used(pool), 0);
-		link_free(link, pool);
-		assert_true(narrow->closed);
-		slot_pool_free(pool);
-		free(narrow);
-	}
+	for (long first = 0; first <= 150; first++)
+		for (long step = 1; step <= 150; step += 1 + first % 7)
+			assert_partial(first, step);
 }
 
 static void refusals_and_errors(void **state)
 {
 	(void)state;
-	struct narrow *narrow = calloc(1, sizeof(*narrow));
-	struct slot_pool *pool = slot_pool_new(LINK_BATCH);
-	struct link *link = link_new(&narrow_ops, narrow, -1, "narrow");
+	struct narrow *narrow;
+	struct link *link = narrow_link(&narrow);
+	uint8_t bytes[300] = {0};
+	const struct iovec frames[] = {{bytes, 100}, {bytes + 100, 100}, {bytes + 200, 100}};
 	bool blocked;
-	for (unsigned i = 0; i < 3; i++)
-		link_put(link, slot_of(pool, (uint8_t)i, 100));
-	narrow->allow = 150;
-	assert_int_equal(link_flush(link, pool, &blocked), 150);
-	assert_true(blocked);
-	assert_int_equal(slot_pool_used(pool), 2);
 	narrow->allow = -EAGAIN;
-	assert_int_equal(link_flush(link, pool, &blocked), 0);
+	assert_int_equal(link_send(link, frames, 3, &blocked), 0);
 	assert_true(blocked);
+	assert_int_equal(link_unsent(link), 300);
+	narrow->allow = 150;
+	assert_int_equal(link_flush(link, &blocked), 150);
+	assert_true(blocked);
+	narrow->allow = -EAGAIN;
+	assert_int_equal(link_flush(link, &blocked), 0);
+	assert_true(blocked);
+	assert_int_equal(link_unsent(link), 150);
 	narrow->allow = -ECONNRESET;
-	assert_int_equal(link_flush(link, pool, &blocked), -ECONNRESET);
-	assert_int_equal(slot_pool_used(pool), 2);
-	link_free(link, pool);
-	assert_int_equal(slot_pool_used(pool), 0);
-	slot_pool_free(pool);
+	assert_int_equal(link_flush(link, &blocked), -ECONNRESET);
+	link_free(link);
+	free(narrow);
+
+	link = narrow_link(&narrow);
+	narrow->allow = -EPIPE;
+	assert_int_equal(link_send(link, frames, 3, &blocked), -EPIPE);
+	link_free(link);
 	free(narrow);
 }
 
-/* Random slots through a narrow stream, put as soon as there is room. */
+/* Makes up to 40 frames in `pool` and adds them to what is expected. Returns how many. */
+static unsigned make_frames(struct rng *rng, uint8_t *pool, struct iovec *frames, uint8_t *expected, size_t *total)
+{
+	unsigned count = 1 + (unsigned)rng_below(rng, 40);
+	for (unsigned i = 0; i < count; i++) {
+		size_t len = 1 + rng_below(rng, 1500);
+		memset(pool, (int)rng_next(rng), len);
+		frames[i] = (struct iovec){pool, len};
+		memcpy(expected + *total, pool, len);
+		*total += len;
+		pool += len + (rng_below(rng, 3) == 0);
+	}
+	return count;
+}
+
+/* Random vectors through a narrow stream, each as soon as the one before is gone. */
 static void random_writes(void **state)
 {
 	(void)state;
+	static uint8_t expected[sizeof(((struct narrow *)NULL)->taken)], pool[40 * 1501];
 	for (uint64_t seed = 1; seed <= 60; seed++) {
 		struct rng rng = rng_seeded(seed);
-		struct narrow *narrow = calloc(1, sizeof(*narrow));
-		struct slot_pool *pool = slot_pool_new(2 * LINK_BATCH);
-		struct link *link = link_new(&narrow_ops, narrow, -1, "narrow");
-		uint8_t *expected = malloc(sizeof(narrow->taken));
+		struct narrow *narrow;
+		struct link *link = narrow_link(&narrow);
 		size_t total = 0;
-		for (unsigned i = 0; i < 300; i++) {
-			for (uint64_t n = rng_below(&rng, 8); n > 0 && link_room(link) > 0 && total < 190000; n--) {
-				size_t len = 1 + rng_below(&rng, 1500);
-				struct slot *slot = slot_of(pool, (uint8_t)rng_next(&rng), len);
-				memcpy(expected + total, slot->data, len);
-				total += len;
-				link_put(link, slot);
-			}
+		while (total < sizeof(expected) - sizeof(pool) || link_unsent(link) > 0) {
+			struct iovec frames[40];
 			bool blocked;
-			narrow->allow = rng_below(&rng, 4) == 0 ? -EAGAIN : (long)rng_below(&rng, 9000);
-			assert_true(link_flush(link, pool, &blocked) >= 0);
+			narrow->allow = rng_below(&rng, 4) == 0 ? -EAGAIN : (long)rng_below(&rng, 30000);
+			if (link_unsent(link) > 0) {
+				assert_true(link_flush(link, &blocked) >= 0);
+			} else {
+				unsigned count = make_frames(&rng, pool, frames, expected, &total);
+				assert_true(link_send(link, frames, count, &blocked) >= 0);
+				memset(pool, 0, sizeof(pool));
+			}
 			assert_int_equal(blocked, narrow->len < total);
-			assert_int_equal(slot_pool_used(pool), LINK_BATCH - link_room(link));
-			assert_memory_equal(narrow->taken, expected, narrow->len);
+			assert_int_equal(link_unsent(link), total - narrow->len);
 		}
-		link_free(link, pool);
-		slot_pool_free(pool);
-		free(expected);
+		assert_memory_equal(narrow->taken, expected, total);
+		link_free(link);
 		free(narrow);
 	}
 }
@@ -209,28 +256,29 @@ static void random_writes(void **state)
 static void small_send_buffer(void **state)
 {
 	(void)state;
+	enum { FRAMES = 500, LEN = 1400 };
 	int far, size = 4608;
 	struct link *link = fd_link_new(&far, "test");
 	assert_int_equal(setsockopt(link_fd(link), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
-	struct slot_pool *pool = slot_pool_new(2 * LINK_BATCH);
 	unsigned put = 0, blocked_times = 0;
-	static uint8_t got[500 * 1400];
+	static uint8_t got[FRAMES * LEN], frame[LEN];
 	size_t arrived = 0;
 	while (arrived < sizeof(got)) {
-		bool blocked;
-		for (; put < 500 && link_room(link) > 0; put++)
-			link_put(link, slot_of(pool, (uint8_t)put, 1400));
-		assert_true(link_flush(link, pool, &blocked) >= 0);
+		bool blocked = false;
+		if (link_unsent(link) > 0) {
+			assert_true(link_flush(link, &blocked) >= 0);
+		} else if (put < FRAMES) {
+			memset(frame, (int)put++, sizeof(frame));
+			assert_true(link_send(link, &(struct iovec){frame, sizeof(frame)}, 1, &blocked) >= 0);
+		}
 		blocked_times += blocked;
-		ssize_t len = recv(far, got + arrived, sizeof(got) - arrived, MSG_DONTWAIT);
+		ssize_t len = blocked || put == FRAMES ? recv(far, got + arrived, sizeof(got) - arrived, MSG_DONTWAIT) : 0;
 		arrived += len > 0 ? (size_t)len : 0;
 	}
 	assert_true(blocked_times > 3);
-	assert_int_equal(slot_pool_used(pool), 0);
 	for (size_t i = 0; i < sizeof(got); i++)
-		assert_int_equal(got[i], (uint8_t)(i / 1400));
-	link_free(link, pool);
-	slot_pool_free(pool);
+		assert_int_equal(got[i], (uint8_t)(i / LEN));
+	link_free(link);
 	close(far);
 }
 
@@ -239,20 +287,19 @@ static void peer_gone(void **state)
 	(void)state;
 	int far;
 	bool blocked;
+	uint8_t frame[10] = {0};
 	struct link *link = fd_link_new(&far, "test");
-	struct slot_pool *pool = slot_pool_new(LINK_BATCH);
 	close(far);
-	link_put(link, slot_of(pool, 1, 10));
-	assert_int_equal(link_flush(link, pool, &blocked), -EPIPE);
-	link_free(link, pool);
-	slot_pool_free(pool);
+	assert_int_equal(link_send(link, &(struct iovec){frame, sizeof(frame)}, 1, &blocked), -EPIPE);
+	link_free(link);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_to_send),
-		cmocka_unit_test(order_and_return_of_slots),
+		cmocka_unit_test(largest_vector_in_order),
+		cmocka_unit_test(neighbours_become_one_part),
 		cmocka_unit_test(partial_writes_at_every_length),
 		cmocka_unit_test(refusals_and_errors),
 		cmocka_unit_test(random_writes),

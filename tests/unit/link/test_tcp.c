@@ -93,26 +93,21 @@ static void connection_over_ipv4(void **state)
 	snprintf(expected, sizeof(expected), "TCP 127.0.0.1:%u <-> 127.0.0.1:%u", client_port, port);
 	assert_string_equal(link_name(near), expected);
 
-	struct slot_pool *pool = slot_pool_new(64);
-	static const uint8_t frame[] = {1, 1, 0, 0, 42, 3, 0, 8, 4, 6, 0x80, 0, 0, 0, 7, 0xd0};
-	struct slot *slot = slot_take(pool, sizeof(frame), 0);
-	memcpy(slot->data, frame, sizeof(frame));
+	static uint8_t frame[] = {1, 1, 0, 0, 42, 3, 0, 8, 4, 6, 0x80, 0, 0, 0, 7, 0xd0};
 	bool blocked;
-	link_put(near, slot);
-	assert_int_equal(link_flush(near, pool, &blocked), sizeof(frame));
-	static uint8_t shared[LINK_READ_SIZE];
+	assert_int_equal(link_send(near, &(struct iovec){frame, sizeof(frame)}, 1, &blocked), sizeof(frame));
+	static uint8_t shared[LINK_BUFFER_SIZE];
 	struct frame_vector frames;
 	wait_for(link_fd(far), POLLIN);
-	assert_int_equal(link_read(far, shared, sizeof(shared)), sizeof(frame));
+	assert_int_equal(link_read(far, shared, LINK_READ_SIZE), sizeof(frame));
 	assert_int_equal(link_next_frames(far, &frames), 0);
 	assert_int_equal(frames.count, 1);
 	assert_memory_equal(frames.frames[0].bytes, frame, sizeof(frame));
 
-	link_free(near, pool);
+	link_free(near);
 	wait_for(link_fd(far), POLLIN);
-	assert_int_equal(link_read(far, shared, sizeof(shared)), -ENODATA);
-	link_free(far, pool);
-	slot_pool_free(pool);
+	assert_int_equal(link_read(far, shared, LINK_READ_SIZE), -ENODATA);
+	link_free(far);
 	tcp_close(listener);
 }
 
@@ -131,7 +126,7 @@ static void connection_over_ipv6(void **state)
 	snprintf(expected, sizeof(expected), "TCP [::1]:%u <-> [::1]:%u", tcp_local_port(client), port);
 	struct link *link = tcp_link_new(client);
 	assert_string_equal(link_name(link), expected);
-	link_free(link, NULL);
+	link_free(link);
 	tcp_close(listener);
 }
 

@@ -232,7 +232,7 @@ static void test_consecutive_packets(void **state)
 	nonce_sequence_init(&nonces, 0);
 	for (unsigned i = 0; i < 2; i++) {
 		uint8_t buffer[SEAL_HEADROOM + 4 + SEAL_TAILROOM] = {[SEAL_HEADROOM] = 1, 2, 3, 4};
-		size_t len = sealed_write_frame(&buffer[SEAL_HEADROOM], 4, USER_MESSAGE, &a, &b, 63, key, &nonces);
+		size_t len = sealed_write_frame(buffer, &buffer[SEAL_HEADROOM], 4, USER_MESSAGE, &a, &b, 63, key, &nonces);
 		assert_int_equal(len, sizeof(buffer));
 		memcpy(nonce[i], &buffer[len - AEAD_NONCE_SIZE], AEAD_NONCE_SIZE);
 		uint8_t plaintext[] = {1, 1, 0, 0, 1, 2, 3, 4};

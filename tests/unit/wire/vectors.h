@@ -203,8 +203,8 @@ static inline struct blob seal_frame(struct blob plaintext, const struct ip6 *so
 	memset(buffer, 0xa5, SEAL_HEADROOM);
 	memcpy(&buffer[SEAL_HEADROOM], &plaintext.bytes[USER_HEADER_SIZE], len);
 	struct nonce_sequence nonces = nonces_from(nonce);
-	size_t frame_len = sealed_write_frame(&buffer[SEAL_HEADROOM], len, (enum user_type)plaintext.bytes[1], source,
-					      destination, hop_limit, key, &nonces);
+	size_t frame_len = sealed_write_frame(buffer, &buffer[SEAL_HEADROOM], len, (enum user_type)plaintext.bytes[1],
+					      source, destination, hop_limit, key, &nonces);
 	assert_int_equal(frame_len, SEAL_HEADROOM + len + SEAL_TAILROOM);
 	return (struct blob){.bytes = buffer, .len = frame_len};
 }

@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A lane: the thread that moves packets between the interface and its links.
+ * Lanes: the threads that move packets between the interface and the links.
  *
  *     control ──orders──▶ ┌────────────────────────────┐ ──events──▶ control
  *                         │ tun ─ egress ─┐            │
  *                         │               ├─ queue ─ link
  *                         │ tun ─ ingress ┘            │
  *                         └────── fib (read only) ─────┘
+ *                              ▲ handoffs │  slots home
+ *                              │          ▼
+ *                            every other lane
  *
- * A packet with a route and a key stays in the lane: no lock, no allocation, no system call but its read and write. What
- * needs a decision goes to control as a parcel and comes back with an order. Links belong to the lane from lane_add_link()
- * until their LANE_LINK_CLOSED event.
+ * Each lane has a queue of the interface and a share of the links, which it alone touches from lanes_add_link() until their
+ * LANE_LINK_CLOSED event. A packet whose link is another lane's goes there through a ring, with one wake-up for all of a
+ * round. The kernel sends a flow to the queue that its answers are written to, so most flows stay in the lane of their link.
+ *
+ * A packet with a route and a key stays in the lanes: no lock, no allocation, no system call but its read and write. What
+ * needs a decision goes to control as a parcel and comes back with an order.
  *
  * All functions are called on the control thread.
  */
-#ifndef MYCELIUM_DATAPLANE_LANE_H
-#define MYCELIUM_DATAPLANE_LANE_H
+#ifndef MYCELIUM_DATAPLANE_LANES_H
+#define MYCELIUM_DATAPLANE_LANES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,52 +36,56 @@
 #include "wire/tlv.h"
 
 enum {
+	LANES_MAX = 16,
 	LANE_LINKS_MAX = 4096,		/* the low 16 bits of a peer handle are below this */
-	LANE_SLOTS_MAX = 32768,		/* 64 MiB of packets */
-	LANE_PARCEL_BYTES_MAX = 16777216,	/* in parcels on their way to control */
+	LANES_SLOTS_MAX = 32768,	/* 64 MiB of packets, in all lanes */
+	LANES_PARCEL_BYTES_MAX = 16777216,	/* in parcels on their way to control */
 	LANE_ORDERS_MAX = 16384,
 	LANE_EVENTS_MAX = 32768,
 	LANE_STALLED_MS = 43000,	/* a link that takes nothing for so long while something waits is closed */
 };
 
-struct lane;
+struct lanes;
 
-struct lane_config {
+struct lanes_config {
+	unsigned count;			/* of lanes, 1 to LANES_MAX */
 	struct ip6 address;		/* of this node */
 	struct fib *fib;
-	struct tun *tun;		/* NULL: no interface; packets for the host are dropped */
+	/* The queues of the interface, for as many lanes: one without may write to the first. None: packets for the host are
+	 * dropped. They stay the caller's and must outlive the lanes. */
+	struct tun *tun[LANES_MAX];
 	struct loop_wake *wake_control;	/* called when events were published */
 	uint64_t seed;			/* for tables keyed by others' addresses */
 };
 
-/* Starts the thread. Returns NULL without memory, descriptors or threads. */
-struct lane *lane_start(const struct lane_config *config);
+/* Starts the threads. Returns NULL without memory, descriptors or threads. */
+struct lanes *lanes_start(const struct lanes_config *config);
 
-/* Ends the thread, closes its links, frees. Events not yet taken are freed too. NULL is fine. */
-void lane_stop(struct lane *lane);
+/* Ends the threads, closes the links, frees. Events not yet taken are freed too. NULL is fine. */
+void lanes_stop(struct lanes *lanes);
 
-/* ---- orders: take effect with the next lane_commit() -------------------------------------------------------------- */
+/* ---- orders: take effect with the next lanes_commit() -------------------------------------------------------------- */
 
 /* Hands a link over, for this peer handle. Returns 0, or -EAGAIN when the order ring is full: the link stays the caller's. */
-int lane_add_link(struct lane *lane, uint32_t peer, struct link *link);
+int lanes_add_link(struct lanes *lanes, uint32_t peer, struct link *link);
 
 /* Closes a peer's link; LANE_LINK_CLOSED follows, once. Returns 0 or -EAGAIN. */
-int lane_close_link(struct lane *lane, uint32_t peer);
+int lanes_close_link(struct lanes *lanes, uint32_t peer);
 
 /* Whether there is room for control frames: some room is kept back for the other orders. */
-bool lane_has_room(struct lane *lane);
+bool lanes_has_room(struct lanes *lanes);
 
-/* Sends one control frame to a peer. lane_has_room() must hold. */
-void lane_send_control(struct lane *lane, uint32_t peer, const uint8_t *frame, size_t len);
+/* Sends one control frame to a peer. lanes_has_room() must hold. */
+void lanes_send_control(struct lanes *lanes, uint32_t peer, const uint8_t *frame, size_t len);
 
 /* Tries a parcel again (taken over): route and key are in the FIB now. Dropped when the ring is full. */
-void lane_retry(struct lane *lane, struct parcel *parcel);
+void lanes_retry(struct lanes *lanes, struct parcel *parcel);
 
 /* There is no route for this parcel (taken over): its sender gets ICMPv6 "no route". Dropped when the ring is full. */
-void lane_refuse(struct lane *lane, struct parcel *parcel);
+void lanes_refuse(struct lanes *lanes, struct parcel *parcel);
 
-/* Lets the lane see the orders since the last commit: one wake-up for all of them. */
-void lane_commit(struct lane *lane);
+/* Lets the lanes see the orders since the last commit: one wake-up for all orders of a lane. */
+void lanes_commit(struct lanes *lanes);
 
 /* ---- events ------------------------------------------------------------------------------------------------------ */
 
@@ -109,18 +119,19 @@ struct lane_event {
 	};
 };
 
-/* The oldest event, or NULL; valid until lane_pop_event(). */
-struct lane_event *lane_next_event(struct lane *lane);
-void lane_pop_event(struct lane *lane);
+/* The oldest event, or NULL; valid until lanes_pop_event(). */
+struct lane_event *lanes_next_event(struct lanes *lanes);
+void lanes_pop_event(struct lanes *lanes);
 
-/* To be called after events were taken: a lane that held back for want of room goes on. */
-void lane_events_taken(struct lane *lane);
+/* To be called after events were taken: lanes that held back for want of room go on. */
+void lanes_events_taken(struct lanes *lanes);
 
 /* ---- counters ---------------------------------------------------------------------------------------------------- */
 
 /* Bytes moved by a peer's link so far; 0 before the lane has it. */
-void lane_link_bytes(const struct lane *lane, uint32_t peer, uint64_t *ret_rx, uint64_t *ret_tx);
+void lanes_link_bytes(const struct lanes *lanes, uint32_t peer, uint64_t *ret_rx, uint64_t *ret_tx);
 
+/* Sums of all lanes. */
 enum lane_counter {
 	LANE_PACKETS_LOCAL,		/* delivered to this host */
 	LANE_PACKETS_FORWARDED,		/* sent or passed on to a peer */
@@ -129,6 +140,8 @@ enum lane_counter {
 	LANE_PACKETS_INVALID,		/* not what the rules of docs/protocol/dataplane.md allow */
 	LANE_PACKETS_UNDECRYPTABLE,
 	LANE_PACKETS_DROPPED_QUEUE,	/* gave way in a link's queue */
+	LANE_PACKETS_DROPPED_DELAY,	/* waited too long there: CoDel */
+	LANE_PACKETS_MARKED,		/* the same, but sent on with a mark (ECN) */
 	LANE_PACKETS_DROPPED_MEMORY,	/* no slot, no room in a ring */
 	LANE_REPORTS_SENT,
 	LANE_REPORTS_LIMITED,		/* not sent: token bucket */
@@ -136,6 +149,6 @@ enum lane_counter {
 	LANE_COUNTERS,
 };
 
-uint64_t lane_counter(const struct lane *lane, enum lane_counter counter);
+uint64_t lanes_counter(const struct lanes *lanes, enum lane_counter counter);
 
 #endif

@@ -29,7 +29,7 @@ static void stops_with_work_left(void **state)
 	int peer, other;
 	fixture_start(&f, NODE_A, true);
 	fixture_stop(&f);
-	lane_stop(NULL);
+	lanes_stop(NULL);
 
 	peer = fixture_start_with_peer(&f, NODE_A, PEER_1);
 	fixture_route(&f, NODE_B, PEER_1);
@@ -43,11 +43,11 @@ static void stops_with_work_left(void **state)
 	fixture_settle(&f);
 	/* Orders that the lane is told of with the last one only. */
 	struct link *link = fd_link_new(&other, "test");
-	assert_int_equal(lane_add_link(f.lane, PEER_2, link), 0);
+	assert_int_equal(lanes_add_link(f.lanes, PEER_2, link), 0);
 	struct ip6 a = address_of(NODE_A), b = address_of(NODE_B);
 	for (unsigned i = 0; i < 10; i++) {
-		lane_retry(f.lane, parcel_new(PARCEL_EGRESS, &a, &b, in, 60));
-		lane_refuse(f.lane, parcel_new(PARCEL_TRANSIT, &a, &b, in, 100));
+		lanes_retry(f.lanes, parcel_new(PARCEL_EGRESS, &a, &b, in, 60));
+		lanes_refuse(f.lanes, parcel_new(PARCEL_TRANSIT, &a, &b, in, 100));
 	}
 	fixture_stop(&f);
 	close(peer), close(other);
@@ -64,28 +64,28 @@ static void room_for_orders(void **state)
 	uint8_t hello[HELLO_SIZE];
 	hello_make(hello, 1);
 	fixture_settle(&f);
-	while (lane_has_room(f.lane)) {
-		lane_send_control(f.lane, PEER_1, hello, sizeof(hello));
+	while (lanes_has_room(f.lanes)) {
+		lanes_send_control(f.lanes, PEER_1, hello, sizeof(hello));
 		frames++;
 	}
 	assert_true(frames >= LANE_ORDERS_MAX / 2 - 1 && frames < LANE_ORDERS_MAX);
 	/* Parcels may go on for a while, then they are dropped. */
 	struct ip6 a = address_of(NODE_A), b = address_of(NODE_B);
 	for (unsigned i = 0; i < LANE_ORDERS_MAX; i++, parcels++)
-		lane_refuse(f.lane, parcel_new(PARCEL_EGRESS, &a, &b, in, 60));
+		lanes_refuse(f.lanes, parcel_new(PARCEL_EGRESS, &a, &b, in, 60));
 	struct link *link = fd_link_new(&other, "test");
-	assert_int_equal(lane_add_link(f.lane, PEER_2, link), 0);
+	assert_int_equal(lanes_add_link(f.lanes, PEER_2, link), 0);
 	unsigned closings = 0;
-	while (lane_close_link(f.lane, PEER_3) == 0)
+	while (lanes_close_link(f.lanes, PEER_3) == 0)
 		closings++;
 	assert_true(closings >= LANE_LINKS_MAX);
 	int refused;
 	link = fd_link_new(&refused, "test");
-	assert_int_equal(lane_add_link(f.lane, PEER_3, link), -EAGAIN);
-	link_free(link, NULL);
-	lane_commit(f.lane);
+	assert_int_equal(lanes_add_link(f.lanes, PEER_3, link), -EAGAIN);
+	link_free(link);
+	lanes_commit(f.lanes);
 	const struct timespec pause = {.tv_nsec = 1000000};
-	while (!lane_has_room(f.lane))
+	while (!lanes_has_room(f.lanes))
 		nanosleep(&pause, NULL);
 	fixture_send_hello(&f, PEER_2, 5);
 	assert_int_equal(read(other, out, HELLO_SIZE), HELLO_SIZE);
@@ -158,11 +158,11 @@ static void gate_pass(void *context)
 	sem_wait(&gate->leave);
 }
 
-static long gated_readv(void *stream, const struct iovec *parts, int count)
+static long gated_read(void *stream, uint8_t *to, size_t len)
 {
 	struct gate *gate = stream;
 	gate_pass(gate);
-	return fd_stream_readv((void *)(intptr_t)gate->fd, parts, count);
+	return fd_stream_read((void *)(intptr_t)gate->fd, to, len);
 }
 
 static long gated_writev(void *stream, const struct iovec *parts, int count)
@@ -178,7 +178,7 @@ static void gated_close(void *stream)
 	close(gate->fd);
 }
 
-static const struct stream_ops gated_ops = {.readv = gated_readv, .writev = gated_writev, .close = gated_close};
+static const struct stream_ops gated_ops = {.read = gated_read, .writev = gated_writev, .close = gated_close};
 
 static void *open_gate_later(void *context)
 {
@@ -202,7 +202,7 @@ static int start_gated(struct fixture *f, struct gate *gate, long hold_ms)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
 	gate->fd = ends[0];
 	struct link *link = link_new(&gated_ops, gate, gate->fd, "gated");
-	assert_int_equal(lane_add_link(f->lane, PEER_1, link), 0);
+	assert_int_equal(lanes_add_link(f->lanes, PEER_1, link), 0);
 	fixture_settle(f);
 	return ends[1];
 }
@@ -244,8 +244,8 @@ static void reclaim_waits_for_each_callback(void **state)
 	assert_reclaim_waits(&f, &gate);
 	fixture_settle(&f);
 	atomic_store(&gate.armed, true);	/* by order of control */
-	assert_int_equal(lane_close_link(f.lane, PEER_1), 0);
-	lane_commit(f.lane);
+	assert_int_equal(lanes_close_link(f.lanes, PEER_1), 0);
+	lanes_commit(f.lanes);
 	assert_reclaim_waits(&f, &gate);
 	fixture_settle(&f);
 	stop_gated(&f, &gate, far);
@@ -332,11 +332,11 @@ static void change_routes(struct fixture *f, unsigned step)
 
 static void take_events(struct fixture *f)
 {
-	for (struct lane_event *event; (event = lane_next_event(f->lane)) != NULL; lane_pop_event(f->lane))
+	for (struct lane_event *event; (event = lanes_next_event(f->lanes)) != NULL; lanes_pop_event(f->lanes))
 		if (event->type == LANE_PARCEL)
-			lane_retry(f->lane, event->parcel);
-	lane_commit(f->lane);
-	lane_events_taken(f->lane);
+			lanes_retry(f->lanes, event->parcel);
+	lanes_commit(f->lanes);
+	lanes_events_taken(f->lanes);
 }
 
 /* Entries are replaced and freed while the lane uses them. */
@@ -350,7 +350,7 @@ static void routes_change_under_traffic(void **state)
 	host.fd = tun_fake_host(f.tun);
 	assert_int_equal(pthread_create(&host.thread, NULL, flood_host, &host), 0);
 	assert_int_equal(pthread_create(&peer.thread, NULL, drain_peer, &peer), 0);
-	for (unsigned step = 0; step < CHANGES || lane_counter(f.lane, LANE_PACKETS_FORWARDED) < FRAMES_MIN; step++) {
+	for (unsigned step = 0; step < CHANGES || lanes_counter(f.lanes, LANE_PACKETS_FORWARDED) < FRAMES_MIN; step++) {
 		change_routes(&f, step);
 		take_events(&f);
 	}
@@ -373,5 +373,5 @@ int main(void)
 		cmocka_unit_test(lives_on_after_a_long_round),
 		cmocka_unit_test(routes_change_under_traffic),
 	};
-	return cmocka_run_group_tests_name("lane", tests, fixture_group_setup, NULL);
+	return cmocka_run_group_tests_name("lanes", tests, fixture_group_setup, NULL);
 }
