@@ -71,12 +71,7 @@ static void on_wake(void *context)
 	(void)context;
 }
 
-void fixture_start(struct fixture *f, const char *address, bool with_tun)
-{
-	fixture_start_lanes(f, address, with_tun, 1);
-}
-
-void fixture_start_lanes(struct fixture *f, const char *address, bool with_tun, unsigned lane_count)
+static void start(struct fixture *f, const char *address, unsigned queues, unsigned lane_count)
 {
 	struct problems problems = {0};
 	*f = (struct fixture){.address = address_of(address)};
@@ -84,17 +79,32 @@ void fixture_start_lanes(struct fixture *f, const char *address, bool with_tun, 
 	f->fib = fib_new(1);
 	f->loop = loop_new();
 	f->wake = loop_wake_new(f->loop, on_wake, f);
-	f->tun = with_tun ? tun_open("fake", lane_count > 1, &problems) : NULL;
-	assert_true(f->fib != NULL && f->wake != NULL && (f->tun != NULL || !with_tun));
+	f->tun = queues > 0 ? tun_open("fake", queues > 1, &problems) : NULL;
+	assert_true(f->fib != NULL && f->wake != NULL && (f->tun != NULL || queues == 0));
 	struct lanes_config config = {
 		.count = lane_count, .address = f->address, .fib = f->fib, .tun = {f->tun}, .wake_control = f->wake, .seed = 7};
-	for (unsigned i = 1; i < lane_count && f->tun != NULL; i++)
+	for (unsigned i = 1; i < queues; i++)
 		config.tun[i] = f->more_tun[i] = tun_add_queue(f->tun);
 	f->lanes = lanes_start(&config);
 	assert_non_null(f->lanes);
 	f->lane_count = lane_count;
 	for (unsigned i = 0; i < lane_count; i++)
 		f->barriers[i] = fixture_add_link(f, PEER_BARRIER - i);
+}
+
+void fixture_start(struct fixture *f, const char *address, bool with_tun)
+{
+	fixture_start_lanes(f, address, with_tun, 1);
+}
+
+void fixture_start_lanes(struct fixture *f, const char *address, bool with_tun, unsigned lane_count)
+{
+	start(f, address, with_tun ? lane_count : 0, lane_count);
+}
+
+void fixture_start_one_queue(struct fixture *f, const char *address, unsigned lane_count)
+{
+	start(f, address, 1, lane_count);
 }
 
 void fixture_stop(struct fixture *f)

@@ -44,6 +44,9 @@ void fixture_stop(struct fixture *f);
 /* The same with several lanes, each with a queue of the interface. */
 void fixture_start_lanes(struct fixture *f, const char *address, bool with_tun, unsigned lane_count);
 
+/* Several lanes and an interface with one queue, that of the first. */
+void fixture_start_one_queue(struct fixture *f, const char *address, unsigned lane_count);
+
 /* Starts it with an interface, and gives it one link, whose other end it returns: the first lines of most tests. */
 int fixture_start_with_peer(struct fixture *f, const char *address, uint32_t peer);
 
