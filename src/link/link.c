@@ -145,7 +145,7 @@ static long read_rest(struct link *link, size_t budget)
 long link_read(struct link *link, uint8_t *buffer, size_t budget)
 {
 	struct carry *carry = &link->carry;
-	assert(budget <= LINK_READ_SIZE);
+	assert(budget > 0 && budget <= LINK_READ_SIZE);
 	if (carry->len >= LINK_LARGE_CARRY)
 		return read_rest(link, budget);
 	long got = link->ops->read(link->stream, buffer + carry->len, budget);
@@ -240,9 +240,10 @@ long link_send(struct link *link, const struct iovec *frames, unsigned count, bo
 long link_flush(struct link *link, bool *ret_blocked)
 {
 	struct rest *rest = &link->rest;
-	*ret_blocked = false;
-	if (link_unsent(link) == 0)
+	if (link_unsent(link) == 0) {
+		*ret_blocked = false;
 		return 0;
+	}
 	const struct iovec part = {rest->bytes + rest->at, rest->len - rest->at};
 	long written = link->ops->writev(link->stream, &part, 1);
 	if (written == -EAGAIN)

@@ -59,7 +59,8 @@ struct frame_vector {
 /*
  * Reads what the connection has, at most `budget` bytes (up to LINK_READ_SIZE), into `buffer`, of LINK_BUFFER_SIZE bytes,
  * which every link of the lane uses in turn. All frames must be taken with link_next_frames() before the next read, and be
- * done with before their buffer is used again; or, if link_carried() was LINK_LARGE_CARRY or more, before the next read. Returns the number of bytes read, or
+ * done with before their buffer is used again; or, if link_carried() was LINK_LARGE_CARRY or more, before the next read.
+ * `budget` is not 0. Returns the number of bytes read, or
  *   -EAGAIN     nothing there
  *   -ENODATA    the peer ended the stream between two frames
  *   -EPIPE      the peer ended it inside a frame ("bytes remaining on stream")

@@ -3,15 +3,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
+#include <linux/ethtool.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,7 +35,7 @@ enum { QUEUE_LENGTH = 1000 };
 
 struct tun {
 	int fd;
-	short flags;
+	int flags;
 	bool has_header; /* each packet has a virtio-net header in front */
 	bool takes_udp;
 	unsigned index;
@@ -66,29 +69,55 @@ static void explain_open(struct problems *problems, const char *name, int error)
 			     strerror(error));
 }
 
-static int attach_with(struct tun *tun, const char *name, short flags)
+/* Whether an interface is of the kernel's TUN driver. */
+static bool is_tun(const char *name)
 {
-	struct ifreq request = {.ifr_flags = flags};
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	struct ifreq request = {.ifr_data = (void *)&info};
+	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool known = fd >= 0 && ioctl(fd, SIOCETHTOOL, &request) == 0;
+	if (fd >= 0)
+		close(fd);
+	return known && strcmp(info.driver, "tun") == 0;
+}
+
+static int attach_with(struct tun *tun, const char *name, int flags)
+{
+	struct ifreq request = {.ifr_flags = (short)flags};
 	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
 	if (ioctl(tun->fd, TUNSETIFF, &request) != 0)
 		return -errno;
-	tun->flags = flags;
+	tun->flags = flags & ~IFF_TUN_EXCL;
 	tun->has_header = (flags & IFF_VNET_HDR) != 0;
 	memcpy(tun->name, request.ifr_name, IFNAMSIZ);
 	tun->name[IFNAMSIZ - 1] = 0;
 	return 0;
 }
 
-/* Makes or takes the interface; a kernel that knows no offload, or an interface of one queue, is taken as it is. Returns 0
- * or a negative errno. */
-static int attach(struct tun *tun, const char *name, bool more)
+/* Tries kinds of interfaces, those with most first: a kernel may know no offload, or one queue only. */
+static int attach_best(struct tun *tun, const char *name, bool more, int flags)
 {
-	static const short extras[] = {IFF_VNET_HDR | IFF_MULTI_QUEUE, IFF_VNET_HDR, IFF_MULTI_QUEUE, 0};
+	static const int extras[] = {IFF_VNET_HDR | IFF_MULTI_QUEUE, IFF_VNET_HDR, IFF_MULTI_QUEUE, 0};
 	int error = -EINVAL;
 	for (size_t i = 0; i < sizeof(extras) / sizeof(extras[0]) && error == -EINVAL; i++)
 		if (more || (extras[i] & IFF_MULTI_QUEUE) == 0)
-			error = attach_with(tun, name, (short)(IFF_TUN | IFF_NO_PI | extras[i]));
+			error = attach_with(tun, name, flags | extras[i]);
 	return error;
+}
+
+/*
+ * Makes the interface, or takes one of one queue that is there and that nobody uses. One of several queues could be another
+ * node's: the kernel would let us in as one more of its queues, and each node would get a part of the packets of both.
+ * Returns 0 or a negative errno.
+ */
+static int attach(struct tun *tun, const char *name, bool more)
+{
+	int error = attach_best(tun, name, more, IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL);
+	if (error != -EBUSY)
+		return error;
+	error = attach_best(tun, name, false, IFF_TUN | IFF_NO_PI);
+	return error == -EINVAL && is_tun(name) ? -EBUSY : error;
 }
 
 /* Asks for packets that stand for several, as many kinds as the kernel has. Without any, all work goes on one by one. */

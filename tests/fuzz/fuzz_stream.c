@@ -4,7 +4,7 @@
  * bytes again when all frames are sent on through writes of any size.
  *
  *   n u8, n × amount u16     how much each read and write moves, in turn; 0: nothing for now
- *   budget u8                of a read, times 64 bytes
+ *   budget u8                of a read, times 64 bytes; odd: frames are held over as many reads as a lane's buffer takes
  *   the stream
  */
 #include <assert.h>
@@ -126,32 +126,59 @@ static void forward(struct link *link, const struct frame_vector *vector)
 		assert(link_send(link, frames, vector->count, &blocked) >= 0);
 }
 
+/* Frames of one read after the other, not yet sent on. */
+static struct frame_vector held;
+
+static void release(struct link *link)
+{
+	forward(link, &held);
+	held.count = 0;
+}
+
 /* Takes the frames of one read. Returns -EPROTO behind the last good one. */
 static int take_frames(struct link *link)
 {
 	static struct frame_vector vector;
 	do {
 		int error = link_next_frames(link, &vector);
-		forward(link, &vector);
+		if (held.count + vector.count > LINK_VECTOR)
+			release(link);
+		memcpy(&held.frames[held.count], vector.frames, vector.count * sizeof(vector.frames[0]));
+		held.count += vector.count;
 		if (error < 0)
 			return error;
 	} while (vector.count > 0);
 	return 0;
 }
 
-/* Reads to the end of the stream. Returns what ended it. */
-static long drain(struct link *link, size_t budget)
+/* One turn as a lane reads: each read goes behind the one before, until the buffer is full, a frame was completed in the
+ * link, or nothing came. The frames are sent on at the end, and the buffer is another link's. Returns 0, or what ended the
+ * stream. */
+static long turn(struct link *link, size_t budget, bool hold)
 {
-	static uint8_t buffer[LINK_BUFFER_SIZE];
-	for (;;) {
-		long got = link_read(link, buffer, budget);
-		if (got == -EAGAIN)
-			continue;
-		int error = got < 0 ? (int)got : take_frames(link);
-		if (error < 0)
-			return error;
+	static uint8_t buffer[LINK_READ_SIZE + LINK_BUFFER_SIZE];
+	size_t at = 0;
+	bool stays;
+	long got, error;
+	do {
+		size_t carried = link_carried(link);
+		stays = hold && carried < LINK_LARGE_CARRY;
+		got = link_read(link, &buffer[at], budget);
+		error = got < 0 ? got : take_frames(link);
+		at += got > 0 ? carried + (size_t)got : 0;
+	} while (error == 0 && stays && at < LINK_READ_SIZE);
+	release(link);
+	memset(buffer, 0xee, at);
+	return error;
+}
+
+/* Reads to the end of the stream. Returns what ended it. */
+static long drain(struct link *link, size_t budget, bool hold)
+{
+	long end;
+	while ((end = turn(link, budget, hold)) == 0 || end == -EAGAIN)
 		assert(link_carried(link) < FRAME_SIZE_MAX);
-	}
+	return end;
 }
 
 static void check_end(const struct link *link, long end, enum frame_result expected)
@@ -164,13 +191,13 @@ static void check_end(const struct link *link, long end, enum frame_result expec
 		assert(end == -EPROTO && strcmp(link_protocol_error(link), frame_result_text(expected)) == 0);
 }
 
-static void run(struct cut_stream *stream, size_t budget)
+static void run(struct cut_stream *stream, size_t budget, bool hold)
 {
 	uint8_t *frames = malloc(stream->in_len + 1);
 	size_t frames_len;
 	enum frame_result expected = expect(stream->in, stream->in_len, frames, &frames_len);
 	struct link *link = link_new(&cut_ops, stream, -1, "fuzz");
-	long end = drain(link, budget);
+	long end = drain(link, budget, hold);
 	check_end(link, end, expected);
 	flush(link);
 	assert(stream->out_len == frames_len && memcmp(stream->out, frames, frames_len) == 0);
@@ -184,12 +211,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	struct cut_stream stream = {.amount_count = read_u8(&r)};
 	for (size_t i = 0; i < stream.amount_count; i++)
 		stream.amounts[i] = read_u16(&r);
-	size_t budget = 64 + 64 * (size_t)read_u8(&r);
+	uint8_t budget = read_u8(&r);
 	stream.in_len = reader_left(&r);
 	stream.in = stream.in_len > 0 ? read_bytes(&r, stream.in_len) : bytes;
 	stream.out_capacity = stream.in_len + 1;
 	stream.out = malloc(stream.out_capacity);
-	run(&stream, budget);
+	run(&stream, 64 + 64 * (size_t)budget, budget % 2 != 0);
 	free(stream.out);
 	return 0;
 }

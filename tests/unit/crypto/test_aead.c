@@ -203,6 +203,32 @@ static void every_changed_bit_is_refused(void **state)
 	each_backend(every_bit_with);
 }
 
+/* Equal wherever they lie, and different in any one bit; differences in two places do not make up for each other. */
+static void tags_are_compared_whole(void **state)
+{
+	(void)state;
+	enum { BITS = 8 * AEAD_TAG_SIZE };
+	struct rng rng = rng_seeded(8);
+	uint8_t room[2][AEAD_TAG_SIZE + 8];
+	for (unsigned at = 0; at < 64; at++) {
+		uint8_t *a = &room[0][at % 8], *b = &room[1][at / 8];
+		fill(&rng, a, AEAD_TAG_SIZE);
+		memcpy(b, a, AEAD_TAG_SIZE);
+		assert_true(aead_tags_equal(a, b));
+		for (unsigned first = 0; first < BITS; first++) {
+			b[first / 8] ^= (uint8_t)(1 << first % 8);
+			assert_false(aead_tags_equal(a, b));
+			for (unsigned second = first + 1; second < BITS; second++) {
+				b[second / 8] ^= (uint8_t)(1 << second % 8);
+				assert_false(aead_tags_equal(a, b));
+				b[second / 8] ^= (uint8_t)(1 << second % 8);
+			}
+			b[first / 8] ^= (uint8_t)(1 << first % 8);
+		}
+		assert_true(aead_tags_equal(a, b));
+	}
+}
+
 static void keys_are_independent_with(const struct aead_backend *backend)
 {
 	const uint8_t key[2][KEY_SIZE] = {{1}, {2}}, nonce[AEAD_NONCE_SIZE] = {3};
@@ -312,6 +338,7 @@ int main(void)
 		cmocka_unit_test(rejected_vectors),
 		cmocka_unit_test(every_length_fits_the_model),
 		cmocka_unit_test(every_changed_bit_is_refused),
+		cmocka_unit_test(tags_are_compared_whole),
 		cmocka_unit_test(keys_are_independent),
 		cmocka_unit_test(threads_do_not_disturb_each_other),
 		cmocka_unit_test(setup_chooses_the_first_that_runs),

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * Receiving. The twin is a decoder over the whole stream, written from docs/protocol/frames.md alone: whatever the
- * reads look like, the link must hand out the same frames and end in the same way.
- */
+/* Receiving from a peer: however the stream is cut, the link hands out the frames of the twin and ends as the twin does. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -12,98 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/random.h"
+#include "byte_stream.h"
 #include "fd_stream.h"
 
-enum { STREAM_MAX = 1 << 20, FRAMES_MAX = 4096 };
-
-/* A byte stream under construction. */
-struct bytes {
-	uint8_t *at;
-	size_t len;
-};
-
-static struct bytes bytes_new(void)
-{
-	struct bytes bytes = {.at = malloc(STREAM_MAX)};
-	assert_non_null(bytes.at);
-	return bytes;
-}
-
-static void add(struct bytes *bytes, const void *from, size_t len)
-{
-	assert_true(bytes->len + len <= STREAM_MAX);
-	memcpy(bytes->at + bytes->len, from, len);
-	bytes->len += len;
-}
-
-static void add_random(struct bytes *bytes, struct rng *rng, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		uint8_t byte = (uint8_t)rng_next(rng);
-		add(bytes, &byte, 1);
-	}
-}
-
-static void add_data(struct bytes *bytes, struct rng *rng, uint16_t body_len)
-{
-	uint8_t header[8] = {1, 0, 0xaa, 0xbb, 0xcc, (uint8_t)(body_len >> 8), (uint8_t)body_len, 63};
-	add(bytes, header, sizeof(header));
-	add_random(bytes, rng, 32u + body_len);
-}
-
-static void add_control(struct bytes *bytes, struct rng *rng, uint8_t magic, uint8_t version, uint16_t body_len)
-{
-	uint8_t header[8] = {1, 1, 0, 0, magic, version, (uint8_t)(body_len >> 8), (uint8_t)body_len};
-	add(bytes, header, sizeof(header));
-	add_random(bytes, rng, body_len);
-}
-
-struct span {
-	size_t at, len;
-};
-
-enum ending { END_CLEAN, END_INSIDE, END_VERSION, END_TYPE };
-
-struct twin {
-	struct span frames[FRAMES_MAX];
-	size_t count;
-	enum ending ending;
-};
-
-static void twin_decode(struct twin *twin, struct bytes bytes)
-{
-	size_t at = 0;
-	twin->count = 0;
-	while (at < bytes.len) {
-		const uint8_t *b = bytes.at + at;
-		size_t left = bytes.len - at;
-		twin->ending = END_INSIDE;
-		if (left < 4)
-			return;
-		twin->ending = b[0] != 1 ? END_VERSION : b[1] > 1 ? END_TYPE : END_INSIDE;
-		size_t header = b[1] == 0 ? 40 : 8;
-		if (twin->ending != END_INSIDE || left < header)
-			return;
-		size_t len = header + (b[1] == 0 ? (size_t)(b[5] << 8 | b[6]) : (size_t)(b[6] << 8 | b[7]));
-		if (left < len)
-			return;
-		if (b[1] == 0 || (b[4] == 42 && b[5] == 3)) {
-			assert_true(twin->count < FRAMES_MAX);
-			twin->frames[twin->count++] = (struct span){at, len};
-		}
-		at += len;
-	}
-	twin->ending = END_CLEAN;
-}
-
 static uint8_t shared[LINK_BUFFER_SIZE];
-
-struct check {
-	const struct twin *twin;
-	struct bytes bytes;
-	size_t seen;
-};
 
 /* Takes all frames there are and compares them; returns what link_next_frames() returned last. */
 static int take_frames(struct link *link, struct check *check)
@@ -113,18 +22,13 @@ static int take_frames(struct link *link, struct check *check)
 	do {
 		error = link_next_frames(link, &frames);
 		assert_true(frames.count <= LINK_VECTOR);
-		for (unsigned i = 0; i < frames.count; i++) {
-			assert_true(check->seen < check->twin->count);
-			struct span expected = check->twin->frames[check->seen++];
-			assert_int_equal(frames.frames[i].len, expected.len);
-			assert_memory_equal(frames.frames[i].bytes, check->bytes.at + expected.at, expected.len);
-			assert_int_equal(frames.frames[i].type, check->bytes.at[expected.at + 1]);
-		}
+		for (unsigned i = 0; i < frames.count; i++)
+			assert_next_frame(check, &frames.frames[i]);
 	} while (error == 0 && frames.count > 0);
 	return error;
 }
 
-/* Sends the stream in chunks chosen by `chunk` and reads it with budgets chosen by `budget` (NULL: all at once). */
+/* Sends the stream in chunks of random lengths up to `chunk_max`, reads it with random budgets up to `budget_max`. */
 static void assert_stream(struct bytes bytes, struct rng *rng, size_t chunk_max, size_t budget_max)
 {
 	static struct twin twin;
@@ -274,7 +178,7 @@ static void carried_bytes(void **state)
 	free(bytes.at);
 }
 
-/* The frame completed in the carry stays whole while the next cut one waits behind it in the shared buffer. */
+/* A frame is completed in the buffer and the next cut one is kept from behind it. */
 static void completed_frame_and_next_cut_one(void **state)
 {
 	(void)state;
@@ -282,8 +186,10 @@ static void completed_frame_and_next_cut_one(void **state)
 	struct bytes bytes = bytes_new();
 	for (int i = 0; i < 40; i++)
 		add_data(&bytes, &rng, 1400);
-	for (size_t step = 1440 - 45; step <= 1440 + 45; step += 3)
-		assert_stream(bytes, &rng, 1, step), assert_stream(bytes, &rng, step, LINK_READ_SIZE);
+	for (size_t step = 1440 - 45; step <= 1440 + 45; step += 3) {
+		assert_stream(bytes, &rng, STREAM_MAX, step);
+		assert_stream(bytes, &rng, step, LINK_READ_SIZE);
+	}
 	free(bytes.at);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Sending: whatever the connection takes at once, the bytes arrive whole and in order, though the frames are the caller's again. */
+/* Sending: whatever the connection takes at once, the bytes arrive whole and in order, though the frames are the caller's
+ * again as soon as they are sent. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -19,6 +20,12 @@ static void read_exactly(int fd, uint8_t *to, size_t len)
 		assert_true(got > 0);
 		at += (size_t)got;
 	}
+}
+
+static void fill(struct rng *rng, uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = (uint8_t)rng_next(rng);
 }
 
 static void nothing_to_send(void **state)
@@ -132,19 +139,50 @@ static void neighbours_become_one_part(void **state)
 	free(narrow);
 }
 
+/* As many parts as the largest vector has; what is kept of them is one. */
+static void largest_vector_apart(void **state)
+{
+	(void)state;
+	enum { LEN = 3, TOTAL = LINK_VECTOR * LEN };
+	uint8_t bytes[LINK_VECTOR][LEN + 1], expected[TOTAL];
+	struct iovec frames[LINK_VECTOR];
+	struct rng rng = rng_seeded(1);
+	fill(&rng, expected, TOTAL);
+	for (long first = 0; first < TOTAL; first++) {
+		struct narrow *narrow;
+		struct link *link = narrow_link(&narrow);
+		bool blocked;
+		for (unsigned i = 0; i < LINK_VECTOR; i++)
+			frames[i] = (struct iovec){memcpy(bytes[i], &expected[i * LEN], LEN), LEN};
+		narrow->allow = first;
+		assert_int_equal(link_send(link, frames, LINK_VECTOR, &blocked), first);
+		assert_int_equal(narrow->parts, LINK_VECTOR);
+		assert_true(blocked);
+		memset(bytes, 0xee, sizeof(bytes));
+		narrow->allow = TOTAL;
+		assert_int_equal(link_flush(link, &blocked), TOTAL - first);
+		assert_int_equal(narrow->parts, 1);
+		assert_false(blocked);
+		assert_memory_equal(narrow->taken, expected, TOTAL);
+		link_free(link);
+		free(narrow);
+	}
+}
+
 /* The first write takes `first` bytes, each further one `step`. */
 static void assert_partial(long first, long step)
 {
 	struct narrow *narrow;
 	struct link *link = narrow_link(&narrow);
+	struct rng rng = rng_seeded(2);
 	uint8_t expected[400], bytes[2][400];
 	struct iovec frames[10];
 	size_t total = 0;
 	bool blocked;
 	for (unsigned i = 0; i < 10; i++) {
 		size_t len = 1 + i * 3;
-		memset(expected + total, (int)(100 + i), len);
-		/* Every second one has its neighbour elsewhere. */
+		fill(&rng, expected + total, len);
+		/* Every second one follows the one before. */
 		frames[i] = (struct iovec){memcpy(bytes[i / 2 % 2] + total, expected + total, len), len};
 		total += len;
 	}
@@ -176,7 +214,7 @@ static void partial_writes_at_every_length(void **state)
 			assert_partial(first, step);
 }
 
-static void refusals_and_errors(void **state)
+static void refusals(void **state)
 {
 	(void)state;
 	struct narrow *narrow;
@@ -195,25 +233,52 @@ static void refusals_and_errors(void **state)
 	assert_int_equal(link_flush(link, &blocked), 0);
 	assert_true(blocked);
 	assert_int_equal(link_unsent(link), 150);
-	narrow->allow = -ECONNRESET;
-	assert_int_equal(link_flush(link, &blocked), -ECONNRESET);
-	link_free(link);
-	free(narrow);
-
-	link = narrow_link(&narrow);
-	narrow->allow = -EPIPE;
-	assert_int_equal(link_send(link, frames, 3, &blocked), -EPIPE);
+	narrow->allow = 150;
+	assert_int_equal(link_flush(link, &blocked), 150);
+	assert_false(blocked);
+	assert_int_equal(link_unsent(link), 0);
 	link_free(link);
 	free(narrow);
 }
 
-/* Makes up to 40 frames in `pool` and adds them to what is expected. Returns how many. */
+/* A failure says nothing of the connection being blocked. What was kept goes with the link. */
+static void errors(void **state)
+{
+	(void)state;
+	struct narrow *narrow;
+	struct link *link = narrow_link(&narrow);
+	uint8_t bytes[300] = {0};
+	const struct iovec frame = {bytes, 300};
+	for (int before = 0; before < 2; before++) {
+		bool blocked = before;
+		narrow->allow = -EPIPE;
+		assert_int_equal(link_send(link, &frame, 1, &blocked), -EPIPE);
+		assert_int_equal(blocked, before);
+		assert_int_equal(link_unsent(link), 0);
+	}
+	bool blocked;
+	narrow->allow = 1;
+	assert_int_equal(link_send(link, &frame, 1, &blocked), 1);
+	for (int before = 0; before < 2; before++) {
+		blocked = before;
+		narrow->allow = -ECONNRESET;
+		assert_int_equal(link_flush(link, &blocked), -ECONNRESET);
+		assert_int_equal(blocked, before);
+		assert_int_equal(link_unsent(link), 299);
+	}
+	link_free(link);
+	assert_true(narrow->closed);
+	free(narrow);
+}
+
+/* Makes frames in `pool`, many of them neighbours, and adds them to what is expected. Returns how many. */
 static unsigned make_frames(struct rng *rng, uint8_t *pool, struct iovec *frames, uint8_t *expected, size_t *total)
 {
-	unsigned count = 1 + (unsigned)rng_below(rng, 40);
+	bool small = rng_below(rng, 4) == 0;
+	unsigned count = 1 + (unsigned)rng_below(rng, small ? LINK_VECTOR : 40);
 	for (unsigned i = 0; i < count; i++) {
-		size_t len = 1 + rng_below(rng, 1500);
-		memset(pool, (int)rng_next(rng), len);
+		size_t len = 1 + rng_below(rng, small ? 60 : 1500);
+		fill(rng, pool, len);
 		frames[i] = (struct iovec){pool, len};
 		memcpy(expected + *total, pool, len);
 		*total += len;
@@ -233,7 +298,7 @@ static void random_writes(void **state)
 		struct link *link = narrow_link(&narrow);
 		size_t total = 0;
 		while (total < sizeof(expected) - sizeof(pool) || link_unsent(link) > 0) {
-			struct iovec frames[40];
+			struct iovec frames[LINK_VECTOR];
 			bool blocked;
 			narrow->allow = rng_below(&rng, 4) == 0 ? -EAGAIN : (long)rng_below(&rng, 30000);
 			if (link_unsent(link) > 0) {
@@ -300,8 +365,10 @@ int main(void)
 		cmocka_unit_test(nothing_to_send),
 		cmocka_unit_test(largest_vector_in_order),
 		cmocka_unit_test(neighbours_become_one_part),
+		cmocka_unit_test(largest_vector_apart),
 		cmocka_unit_test(partial_writes_at_every_length),
-		cmocka_unit_test(refusals_and_errors),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(errors),
 		cmocka_unit_test(random_writes),
 		cmocka_unit_test(small_send_buffer),
 		cmocka_unit_test(peer_gone),

@@ -111,6 +111,85 @@ static void connection_over_ipv4(void **state)
 	tcp_close(listener);
 }
 
+/* A control frame whose body is its number over and over. */
+static size_t numbered_frame(uint8_t *bytes, unsigned number)
+{
+	enum { REPEATED = 700 };
+	const uint8_t header[8] = {1, 1, 0, 0, 42, 3, (2 * REPEATED) >> 8, (2 * REPEATED) & 0xff};
+	memcpy(bytes, header, sizeof(header));
+	for (unsigned i = 0; i < REPEATED; i++) {
+		bytes[8 + 2 * i] = (uint8_t)(number >> 8);
+		bytes[9 + 2 * i] = (uint8_t)number;
+	}
+	return sizeof(header) + 2 * REPEATED;
+}
+
+/* Reads what is there; all frames are the next ones. */
+static void read_numbered(struct link *link, unsigned *number)
+{
+	static uint8_t buffer[LINK_BUFFER_SIZE], expected[1500];
+	static struct frame_vector frames;
+	long got = link_read(link, buffer, LINK_READ_SIZE);
+	assert_true(got > 0 || got == -EAGAIN);
+	do {
+		assert_int_equal(link_next_frames(link, &frames), 0);
+		for (unsigned i = 0; i < frames.count; i++) {
+			assert_int_equal(frames.frames[i].len, numbered_frame(expected, (*number)++));
+			assert_memory_equal(frames.frames[i].bytes, expected, frames.frames[i].len);
+		}
+	} while (frames.count > 0);
+}
+
+/* Sends vectors until the connection takes no more. */
+static void send_until_blocked(struct link *link, unsigned *number)
+{
+	enum { COUNT = 20 };
+	static uint8_t bytes[COUNT][1500];
+	struct iovec frames[COUNT];
+	bool blocked;
+	assert_true(link_flush(link, &blocked) >= 0);
+	while (!blocked) {
+		for (unsigned i = 0; i < COUNT; i++)
+			frames[i] = (struct iovec){bytes[i], numbered_frame(bytes[i], (*number)++)};
+		assert_true(link_send(link, frames, COUNT, &blocked) >= 0);
+		assert_int_equal(link_unsent(link) > 0, blocked);
+	}
+	memset(bytes, 0, sizeof(bytes));
+}
+
+/* A connection that is blocked again and again loses nothing. */
+static void more_than_the_connection_takes(void **state)
+{
+	(void)state;
+	struct sockaddr_in address = loopback4(0);
+	struct sockaddr_storage remote;
+	int listener = tcp_listen_on((struct sockaddr *)&address, sizeof(address));
+	address = loopback4(tcp_local_port(listener));
+	int client = connect_to(&address, sizeof(address)), size = 16384;
+	assert_int_equal(setsockopt(client, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+	wait_for(listener, POLLIN);
+	struct link *near = tcp_link_new(client), *far = tcp_link_new(tcp_accept(listener, &remote));
+	assert_non_null(near);
+	assert_non_null(far);
+	unsigned sent = 0, received = 0;
+	bool blocked;
+	while (sent < 20000) {
+		send_until_blocked(near, &sent);
+		wait_for(link_fd(far), POLLIN);
+		read_numbered(far, &received);
+	}
+	while (received < sent) {
+		assert_true(link_flush(near, &blocked) >= 0);
+		wait_for(link_fd(far), POLLIN);
+		read_numbered(far, &received);
+	}
+	assert_int_equal(link_unsent(near), 0);
+	assert_int_equal(received, sent);
+	link_free(near);
+	link_free(far);
+	tcp_close(listener);
+}
+
 static void connection_over_ipv6(void **state)
 {
 	(void)state;
@@ -215,6 +294,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connection_over_ipv4),
+		cmocka_unit_test(more_than_the_connection_takes),
 		cmocka_unit_test(connection_over_ipv6),
 		cmocka_unit_test(connection_refused),
 		cmocka_unit_test(port_in_use),

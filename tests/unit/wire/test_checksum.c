@@ -54,6 +54,43 @@ static void test_all_lengths_and_alignments(void **state)
 	assert_int_equal(checksum_finish(checksum_add(0, bytes, sizeof(bytes))), naive_checksum(bytes, sizeof(bytes)));
 }
 
+/* Random regions of any length, so that each remainder of the wide loop follows many turns of it; sums that were begun
+ * elsewhere go on. */
+static void test_random_regions(void **state)
+{
+	(void)state;
+	enum { SIZE = 65535 + 64 };
+	struct rng rng = rng_seeded(5);
+	uint8_t *bytes = malloc(SIZE);
+	for (size_t i = 0; i < SIZE; i++)
+		bytes[i] = (uint8_t)rng_next(&rng);
+	for (int i = 0; i < 2000; i++) {
+		size_t len = rng_below(&rng, i % 2 == 0 ? 65536 : 2000);
+		size_t at = rng_below(&rng, SIZE - len + 1);
+		size_t cut = rng_below(&rng, len / 2 + 1) * 2;
+		uint16_t expected = naive_checksum(&bytes[at], len);
+		assert_int_equal(checksum_finish(checksum_add(0, &bytes[at], len)), expected);
+		uint64_t sum = checksum_add(0, &bytes[at], cut);
+		assert_int_equal(checksum_finish(checksum_add(sum, &bytes[at + cut], len - cut)), expected);
+	}
+	free(bytes);
+}
+
+/* Neither a byte in front of the region nor one behind it counts or is read. */
+static void test_exact_regions(void **state)
+{
+	(void)state;
+	struct rng rng = rng_seeded(6);
+	for (size_t len = 0; len <= 200; len++) {
+		uint8_t *bytes = malloc(len + 1);
+		for (size_t i = 0; i <= len; i++)
+			bytes[i] = (uint8_t)rng_next(&rng);
+		uint8_t *region = &bytes[1];
+		assert_int_equal(checksum_finish(checksum_add(0, region, len)), naive_checksum(region, len));
+		free(bytes);
+	}
+}
+
 /* All ones make the most carries. */
 static void test_largest_region(void **state)
 {
@@ -139,6 +176,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known_answers),
 		cmocka_unit_test(test_all_lengths_and_alignments),
+		cmocka_unit_test(test_random_regions),
+		cmocka_unit_test(test_exact_regions),
 		cmocka_unit_test(test_largest_region),
 		cmocka_unit_test(test_chained_regions),
 		cmocka_unit_test(test_pseudo_header),

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "vectors.h"
 
 static const char key_hex[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -242,6 +243,98 @@ static void test_consecutive_packets(void **state)
 	aead_key_free(key);
 }
 
+/* The frame of random payload as it comes to be in place. */
+static void seal_in_place(uint8_t *frame, struct blob payload, enum user_type type, struct aead_key *key,
+			  const uint8_t nonce[static AEAD_NONCE_SIZE])
+{
+	struct ip6 a = ip6_of_text("430::1"), b = ip6_of_text("437::1");
+	struct nonce_sequence nonces = nonces_from(nonce);
+	memset(frame, 0xa5, SEAL_HEADROOM);
+	if (payload.len > 0)
+		memcpy(&frame[SEAL_HEADROOM], payload.bytes, payload.len);
+	assert_int_equal(sealed_write_frame(frame, &frame[SEAL_HEADROOM], payload.len, type, &a, &b, 63, key, &nonces),
+			 payload.len + SEAL_HEADROOM + SEAL_TAILROOM);
+}
+
+/* Elsewhere: room for the frame, and the payload with the user header's room in front, both exact; the payload stays. */
+static void assert_same_elsewhere(struct blob payload, enum user_type type, struct aead_key *key,
+				  const uint8_t nonce[static AEAD_NONCE_SIZE])
+{
+	struct ip6 a = ip6_of_text("430::1"), b = ip6_of_text("437::1");
+	struct nonce_sequence nonces = nonces_from(nonce);
+	size_t frame_len = SEAL_HEADROOM + payload.len + SEAL_TAILROOM;
+	uint8_t *in_place = malloc(frame_len), *elsewhere = malloc(frame_len);
+	uint8_t *room = malloc(USER_HEADER_SIZE + payload.len);
+	uint8_t *from = &room[USER_HEADER_SIZE];
+	seal_in_place(in_place, payload, type, key, nonce);
+	memset(elsewhere, 0x5a, frame_len);
+	memset(room, 0x5a, USER_HEADER_SIZE);
+	if (payload.len > 0)
+		memcpy(from, payload.bytes, payload.len);
+	assert_int_equal(sealed_write_frame(elsewhere, from, payload.len, type, &a, &b, 63, key, &nonces), frame_len);
+	assert_memory_equal(elsewhere, in_place, frame_len);
+	assert_memory_equal(from, payload.bytes, payload.len);
+	struct blob header = blob_new((uint8_t[]){1, (uint8_t)type, 0, 0}, USER_HEADER_SIZE);
+	struct blob plaintext = blob_join(header, blob_new(payload.bytes, payload.len));
+	assert_opens((struct blob){&elsewhere[40], frame_len - 40}, key, plaintext);
+	blob_free(plaintext);
+	free(in_place);
+	free(elsewhere);
+	free(room);
+}
+
+static void test_in_place_and_elsewhere(void **state)
+{
+	(void)state;
+	static uint8_t bytes[SEALED_PAYLOAD_MAX];
+	struct rng rng = rng_seeded(1);
+	struct aead_key *key = key_of_hex(key_hex);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)rng_next(&rng);
+	for (size_t i = 0; i < 400; i++) {
+		uint8_t nonce[AEAD_NONCE_SIZE] = {(uint8_t)(i >> 8), (uint8_t)i};
+		size_t len = i < 300 ? i : i == 399 ? sizeof(bytes) : rng_below(&rng, i % 2 == 0 ? 1500 : sizeof(bytes));
+		struct blob payload = {&bytes[rng_below(&rng, sizeof(bytes) - len + 1)], len};
+		assert_same_elsewhere(payload, (enum user_type)(i % 3), key, nonce);
+	}
+	aead_key_free(key);
+}
+
+/* Many frames behind one another, as a burst makes them: none touches its neighbours. */
+static void test_frames_behind_one_another(void **state)
+{
+	(void)state;
+	enum { COUNT = 50, LEN_MAX = 100 };
+	static uint8_t burst[COUNT * (SEAL_HEADROOM + LEN_MAX + SEAL_TAILROOM)];
+	struct ip6 a = ip6_of_text("430::1"), b = ip6_of_text("437::1");
+	struct aead_key *key = key_of_hex(key_hex);
+	struct nonce_sequence nonces;
+	struct rng rng = rng_seeded(2);
+	size_t lens[COUNT], at = 0;
+	nonce_sequence_init(&nonces, 0);
+	for (size_t i = 0; i < COUNT; i++) {
+		uint8_t room[USER_HEADER_SIZE + LEN_MAX];
+		lens[i] = rng_below(&rng, LEN_MAX + 1);
+		memset(room, (int)i, sizeof(room));
+		at += sealed_write_frame(&burst[at], &room[USER_HEADER_SIZE], lens[i], USER_L3, &a, &b, 63, key, &nonces);
+	}
+	size_t end = at;
+	at = 0;
+	for (size_t i = 0; i < COUNT; i++) {
+		struct frame frame;
+		size_t body_len;
+		assert_int_equal(frame_decode(&burst[at], end - at, &frame), FRAME_OK);
+		assert_int_equal(frame.len, lens[i] + SEAL_HEADROOM + SEAL_TAILROOM);
+		uint8_t plain[USER_HEADER_SIZE + LEN_MAX] = {1};
+		memset(&plain[USER_HEADER_SIZE], (int)i, LEN_MAX);
+		uint8_t *body = frame_body(&frame, &body_len);
+		assert_opens((struct blob){body, body_len}, key, (struct blob){plain, USER_HEADER_SIZE + lens[i]});
+		at += frame.len;
+	}
+	assert_int_equal(at, end);
+	aead_key_free(key);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -261,6 +354,8 @@ int main(void)
 		cmocka_unit_test(test_user_header_cut),
 		cmocka_unit_test(test_other_key),
 		cmocka_unit_test(test_consecutive_packets),
+		cmocka_unit_test(test_in_place_and_elsewhere),
+		cmocka_unit_test(test_frames_behind_one_another),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }
