@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The short way to everything; the build itself is Meson's. `make help` lists what there is.
 BUILD := build
+BENCH_BUILD := build-release
 PREFIX ?= /usr/local
 ARGS ?=
 
@@ -46,11 +47,19 @@ coverage:
 	@tools/deps.sh build test
 	@tools/coverage.sh $(ARGS)
 
-# Throughput, CPU and memory beside a bare link: make bench ARGS="--rounds 5 --seconds 10"
-bench:
-	@tools/deps.sh build lab
-	@$(MAKE) --no-print-directory build
-	@$(SUDO) env MYCELIUM_REFERENCE="$(MYCELIUM_REFERENCE)" bench/throughput.py $(ARGS)
+# Throughput, packets per second, latency, memory, stages; beside a bare link and a bare tunnel: make bench ARGS="--rounds 5".
+# Each alone: bench/throughput.py and so on, with --help.
+bench: $(BENCH_BUILD)/build.ninja
+	@ninja -C $(BENCH_BUILD) -n | grep -q 'no work to do' || ninja -C $(BENCH_BUILD)
+	@for part in throughput packets latency memory; do \
+		$(SUDO) env MYCELIUM_REFERENCE="$(MYCELIUM_REFERENCE)" \
+			bench/$$part.py --program $(BENCH_BUILD)/src/mycelium $(ARGS) || exit 1; \
+	done
+	@$(BENCH_BUILD)/bench/stages
+
+$(BENCH_BUILD)/build.ninja:
+	@tools/deps.sh build lab test
+	meson setup $(BENCH_BUILD) -Db_lto=true
 
 # Many real nodes with churn, cuts and floods, for an hour: make soak ARGS="--minutes 10 --nodes 12"
 soak:
@@ -75,7 +84,7 @@ help:
 	@echo "make test       all tests; ends with 'N passed, N failed'"
 	@echo "make fuzz       fuzz all parsers for a minute each (ARGS=1800: half an hour each)"
 	@echo "make coverage   lines of the protocol code that tests run"
-	@echo "make bench      throughput, CPU, memory"
+	@echo "make bench      throughput, packets, latency, memory, stages"
 	@echo "make soak       many nodes with churn and floods, for an hour"
 	@echo "make install    to PREFIX ($(PREFIX)), under DESTDIR"
 	@echo "make deps       install all packages that building and testing need"

@@ -74,7 +74,7 @@ class Subject:
 
 def parser_of(description, rounds=5, seconds=3):
   parser = argparse.ArgumentParser(description=description)
-  parser.add_argument("--program", default=str(ROOT / "build" / "mycelium"))
+  parser.add_argument("--program", default=str(ROOT / "build-release" / "src" / "mycelium"))
   parser.add_argument("--pump", help="default: the pump of the same build folder")
   parser.add_argument("--deployed", default=os.environ.get("MYCELIUM_REFERENCE"), help="a deployed node beside it")
   parser.add_argument("--rounds", type=int, default=rounds)
@@ -91,7 +91,7 @@ def options_of(parser):
   options.pump = options.pump or os.path.join(os.path.dirname(os.path.dirname(program)), "bench", "pump")
   for path in options.program, options.pump:
     if not os.access(path, os.X_OK):
-      sys.exit(f"{parser.prog}: no program at {path}, run make first")
+      sys.exit(f"{parser.prog}: no program at {path}, run make bench first, or name one with --program and --pump")
   return options
 
 

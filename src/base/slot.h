@@ -35,7 +35,7 @@ struct slot {
 	uint64_t queued_us;
 	uint32_t flow;		/* hash */
 	bool is_packet;		/* not yet a frame */
-	uint8_t bytes[];
+	_Alignas(16) uint8_t bytes[];
 };
 
 /* At most `limit` ordinary slots. Returns NULL without memory. One thread. */

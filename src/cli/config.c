@@ -97,10 +97,12 @@ static int merge_names(const struct args *args, const struct config_file *file, 
 	return ret->tun_name == NULL || ret->key_path == NULL ? -ENOMEM : 0;
 }
 
+/* The kernel's half of the work and the programs that use the network need processors, too; docs/performance.md has what was
+ * measured. */
 static unsigned default_lanes(void)
 {
-	unsigned processors = loop_available_processors();
-	return processors < DEFAULT_LANES_MAX ? processors : DEFAULT_LANES_MAX;
+	unsigned half = loop_available_processors() / 2;
+	return half < 1 ? 1 : half < DEFAULT_LANES_MAX ? half : DEFAULT_LANES_MAX;
 }
 
 static int merge(const struct args *args, const struct config_file *file, const char *path, struct config *ret,

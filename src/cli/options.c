@@ -62,8 +62,8 @@ const struct cli_option cli_options[OPTION_COUNT] = {
 	[OPTION_LANES] = {
 		OPTION_LANES, 0, "lanes", "LANES",
 		.sentence = "Threads that move packets, 1 to 16",
-		.more = "Without this option there are as many as processors, but at most 4. Links and flows are spread over "
-			"them.",
+		.more = "Without this option there is one for every two processors, but at most 4. Links and flows are spread "
+			"over them.",
 	},
 	[OPTION_FIREWALL_MARK] = {
 		OPTION_FIREWALL_MARK, 0, "firewall-mark", "FIREWALL_MARK",

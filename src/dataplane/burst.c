@@ -21,8 +21,11 @@ static size_t burst_limit(const struct lane *lane)
 
 bool burst_pass_on(struct lane *lane, struct port *port, const struct frame *frame)
 {
-	if (port->blocked || port->queue.count > 0 || lane->passing_count == LINK_VECTOR ||
-	    port->passing_bytes + frame->len > burst_limit(lane))
+	/* Packets of this host may wait there since earlier in this round. */
+	const struct burst *burst = lane->burst.port == port ? &lane->burst : NULL;
+	unsigned count = lane->passing_count + (burst != NULL ? burst->count : 0);
+	size_t bytes = port->passing_bytes + (burst != NULL ? burst->bytes : 0);
+	if (port->blocked || port->queue.count > 0 || count >= LINK_VECTOR || bytes + frame->len > burst_limit(lane))
 		return false;
 	struct passing_frame *place = &lane->passing[lane->passing_count++];
 	*place = (struct passing_frame){.bytes = {frame->bytes, frame->len}};

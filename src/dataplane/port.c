@@ -12,6 +12,7 @@ enum {
 	READ_SIZE_MIN = 512,	/* less is not worth a system call */
 	READ_MORE_FROM = 16384,	/* so much in one read means that more will be there soon */
 	READ_ALIGNMENT = 64,
+	TAKE_OVER_MAX = 64,	/* packets of other lanes queued before they are sent: large ones fill a burst */
 };
 
 struct port *port_find(const struct lane *lane, uint32_t peer)
@@ -113,6 +114,17 @@ static void note_read(struct lane *lane, struct port *port, long got)
 	lane_start_watching(lane);
 }
 
+/* Sends what is passed on when the next frames might not find room beside it: a link that takes them all must not have to
+ * queue them. Returns whether the port is still there, which may pass on to itself. */
+static bool make_room_for_passing(struct lane *lane, uint32_t peer)
+{
+	if (lane->passing_count + lane->frames.count <= LINK_VECTOR)
+		return true;
+	port_flush_all(lane);
+	lane->passing_count = 0;
+	return port_find(lane, peer) != NULL;
+}
+
 /* Reads once and handles what came. Returns the number of bytes read, or a negative errno. */
 static long read_once(struct lane *lane, struct port *port, uint8_t *buffer, size_t budget)
 {
@@ -120,9 +132,13 @@ static long read_once(struct lane *lane, struct port *port, uint8_t *buffer, siz
 	if (got < 0)
 		return got;
 	note_read(lane, port, got);
+	uint32_t peer = port->peer;
 	int error;
-	while ((error = link_next_frames(port->link, &lane->frames)) == 0 && lane->frames.count > 0)
+	while ((error = link_next_frames(port->link, &lane->frames)) == 0 && lane->frames.count > 0) {
+		if (!make_room_for_passing(lane, peer))
+			return -ENOTCONN;
 		handle_frames(lane, port, &lane->frames);
+	}
 	/* What came before a bad frame was good. */
 	handle_frames(lane, port, &lane->frames);
 	return error != 0 ? error : got;
@@ -385,7 +401,7 @@ void port_send_data(struct lane *lane, uint32_t peer, struct slot *slot)
 	}
 	struct handoff *handoff = ring_reserve(lane->handoffs[owner]);
 	if (handoff == NULL) {
-		lane_count(lane, LANE_PACKETS_DROPPED_QUEUE);
+		lane_count(lane, LANE_PACKETS_DROPPED_MEMORY);
 		slot_give(lane->pool, slot);
 		return;
 	}
@@ -402,8 +418,13 @@ bool port_pass_on(struct lane *lane, uint32_t peer, const struct frame *frame)
 	return true;
 }
 
+/* What comes over is as much as another lane read meanwhile: more than a link may queue, even one that takes it all. */
 void port_take_over(struct lane *lane, const struct handoff *handoff)
 {
+	struct port *port = port_find(lane, handoff->peer);
+	size_t share = slot_share(lane), most = share < TAKE_OVER_MAX ? share : TAKE_OVER_MAX;
+	if (port != NULL && !port->blocked && port->queue.count >= most)
+		flush_port(lane, port);
 	queue_data(lane, handoff->peer, handoff->slot);
 }
 

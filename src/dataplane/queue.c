@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dataplane/queue.h"
 
+#include <assert.h>
+
 #include "wire/icmp6.h"
 
 /* ---- lists ------------------------------------------------------------------------------------------------------- */
@@ -13,18 +15,13 @@ static void fifo_put(struct slot_fifo *fifo, struct slot *slot)
 	else
 		fifo->last->next = slot;
 	fifo->last = slot;
-	fifo->count++;
-	fifo->bytes += slot->len;
 }
 
 static struct slot *fifo_take(struct slot_fifo *fifo)
 {
 	struct slot *slot = fifo->first;
-	if (slot == NULL)
-		return NULL;
-	fifo->first = slot->next;
-	fifo->count--;
-	fifo->bytes -= slot->len;
+	if (slot != NULL)
+		fifo->first = slot->next;
 	return slot;
 }
 
@@ -39,10 +36,20 @@ static void flows_append(struct flow_list *list, struct flow *flow, enum flow_st
 	list->last = flow;
 }
 
-static struct flow *flows_pop(struct flow_list *list)
+/* The flow whose turn it is: new ones go first. */
+static struct flow *flows_first(const struct queue *queue)
 {
-	struct flow *flow = list->first;
-	list->first = flow->next;
+	return queue->new_flows.first != NULL ? queue->new_flows.first : queue->old_flows.first;
+}
+
+/* Takes it out. There is one; the lists are named apart because gcc 12 at -O2 gets a pointer to either of them wrong. */
+static struct flow *flows_pop(struct queue *queue)
+{
+	struct flow *flow = flows_first(queue);
+	if (queue->new_flows.first != NULL)
+		queue->new_flows.first = flow->next;
+	else
+		queue->old_flows.first = flow->next;
 	return flow;
 }
 
@@ -63,37 +70,42 @@ void queue_put_control(struct queue *queue, struct slot *slot)
 
 /* ---- flows ------------------------------------------------------------------------------------------------------- */
 
+static uint32_t *backlog_of(struct queue *queue, const struct flow *flow)
+{
+	return &queue->backlog[flow - queue->flows];
+}
+
 static struct slot *take_from(struct queue *queue, struct flow *flow)
 {
 	struct slot *slot = fifo_take(&flow->fifo);
 	if (slot != NULL) {
 		queue->count--;
 		queue->bytes -= slot->len;
+		*backlog_of(queue, flow) -= slot->len;
 	}
 	return slot;
 }
 
-/* Of those that are looked at: a sender that makes up flows must not make each of its packets cost a walk through all. Old
- * flows take turns at the front, so none escapes for long. */
-static struct flow *fatter(struct flow *fattest, struct flow *flow)
+/* The flow with the most bytes, of a queue that has some. */
+static struct flow *fattest(struct queue *queue)
 {
-	enum { LOOKED_AT_MAX = 64 };
-	for (unsigned i = 0; flow != NULL && i < LOOKED_AT_MAX; flow = flow->next, i++)
-		if (fattest == NULL || flow->fifo.bytes > fattest->fifo.bytes)
-			fattest = flow;
-	return fattest;
+	size_t at = 0;
+	for (size_t i = 1; i < QUEUE_FLOWS; i++)
+		if (queue->backlog[i] > queue->backlog[at])
+			at = i;
+	return &queue->flows[at];
 }
 
 /* The oldest packet of the flow with the most bytes gives way. */
 static void drop_from_fattest(struct queue *queue, struct slot_pool *pool)
 {
-	struct flow *fattest = fatter(fatter(NULL, queue->new_flows.first), queue->old_flows.first);
-	slot_give(pool, take_from(queue, fattest));
+	slot_give(pool, take_from(queue, fattest(queue)));
 	queue->counters.overflow++;
 }
 
 void queue_put_data(struct queue *queue, struct slot *slot, size_t packets_max, uint64_t now_us, struct slot_pool *pool)
 {
+	assert(slot->len > 0);
 	if (packets_max > QUEUE_DATA_PACKETS_MAX)
 		packets_max = QUEUE_DATA_PACKETS_MAX;
 	while (queue->count > 0 && (queue->count >= packets_max || queue->bytes + slot->len > QUEUE_DATA_BYTES_MAX))
@@ -103,6 +115,7 @@ void queue_put_data(struct queue *queue, struct slot *slot, size_t packets_max, 
 	fifo_put(&flow->fifo, slot);
 	queue->count++;
 	queue->bytes += slot->len;
+	*backlog_of(queue, flow) += slot->len;
 	if (flow->state == FLOW_IDLE) {
 		flow->deficit = QUEUE_QUANTUM;
 		flows_append(&queue->new_flows, flow, FLOW_NEW);
@@ -127,9 +140,9 @@ static uint64_t control_law(uint64_t at_us, uint32_t count)
 }
 
 /* Whether the flow's delay has been above target for an interval, judged by the packet just taken. */
-static bool is_ok_to_drop(struct flow *flow, const struct slot *slot, uint64_t now_us)
+static bool is_ok_to_drop(struct queue *queue, struct flow *flow, const struct slot *slot, uint64_t now_us)
 {
-	if (slot == NULL || now_us - slot->queued_us < QUEUE_TARGET_US || flow->fifo.bytes <= QUEUE_QUANTUM) {
+	if (slot == NULL || now_us - slot->queued_us < QUEUE_TARGET_US || *backlog_of(queue, flow) <= QUEUE_QUANTUM) {
 		flow->first_above_us = 0;
 		return false;
 	}
@@ -165,6 +178,8 @@ static struct slot *begin_dropping(struct queue *queue, struct flow *flow, struc
 				   struct slot_pool *pool)
 {
 	slot = signal_congestion(queue, flow, slot, pool);
+	/* The next one may be the first that did not wait for long. */
+	(void)is_ok_to_drop(queue, flow, slot, now_us);
 	flow->dropping = true;
 	/* Shortly after the last time, go on where that left off. */
 	uint32_t delta = flow->count - flow->last_count;
@@ -180,13 +195,13 @@ static struct slot *go_on_dropping(struct queue *queue, struct flow *flow, struc
 {
 	while (flow->dropping && now_us >= flow->drop_next_us) {
 		struct slot *before = slot;
-		flow->count++;
+		flow->count += flow->count < UINT32_MAX;
 		slot = signal_congestion(queue, flow, slot, pool);
 		if (slot == before) {
 			flow->drop_next_us = control_law(flow->drop_next_us, flow->count);
 			break;
 		}
-		if (is_ok_to_drop(flow, slot, now_us))
+		if (is_ok_to_drop(queue, flow, slot, now_us))
 			flow->drop_next_us = control_law(flow->drop_next_us, flow->count);
 		else
 			flow->dropping = false;
@@ -197,7 +212,7 @@ static struct slot *go_on_dropping(struct queue *queue, struct flow *flow, struc
 static struct slot *codel_take(struct queue *queue, struct flow *flow, uint64_t now_us, struct slot_pool *pool)
 {
 	struct slot *slot = take_from(queue, flow);
-	bool ok_to_drop = is_ok_to_drop(flow, slot, now_us);
+	bool ok_to_drop = is_ok_to_drop(queue, flow, slot, now_us);
 	if (!ok_to_drop) {
 		flow->dropping = false;
 		return slot;
@@ -211,23 +226,23 @@ static struct slot *codel_take(struct queue *queue, struct flow *flow, uint64_t 
 /* The flow whose turn it is, still first of its list; NULL when there is none. */
 static struct flow *next_flow(struct queue *queue)
 {
-	for (;;) {
-		struct flow_list *list = queue->new_flows.first != NULL ? &queue->new_flows : &queue->old_flows;
-		struct flow *flow = list->first;
-		if (flow == NULL || flow->deficit > 0)
-			return flow;
+	struct flow *flow;
+	while ((flow = flows_first(queue)) != NULL && flow->deficit <= 0) {
 		flow->deficit += QUEUE_QUANTUM;
-		flows_append(&queue->old_flows, flows_pop(list), FLOW_OLD);
+		flows_append(&queue->old_flows, flows_pop(queue), FLOW_OLD);
 	}
+	return flow;
 }
 
-/* A flow without packets: a new one goes through the old ones once, so that it gains nothing by stopping and starting. */
-static void retire(struct queue *queue, struct flow *flow)
+/* The flow whose turn it is has no packets: a new one goes through the old ones once, so that it gains nothing by stopping
+ * and starting. */
+static void retire_first(struct queue *queue)
 {
-	if (flow->state == FLOW_NEW && queue->old_flows.first != NULL)
-		flows_append(&queue->old_flows, flows_pop(&queue->new_flows), FLOW_OLD);
+	struct flow *flow = flows_pop(queue);
+	if (flow->state == FLOW_NEW)
+		flows_append(&queue->old_flows, flow, FLOW_OLD);
 	else
-		flows_pop(flow->state == FLOW_NEW ? &queue->new_flows : &queue->old_flows)->state = FLOW_IDLE;
+		flow->state = FLOW_IDLE;
 }
 
 static struct slot *take_data(struct queue *queue, uint64_t now_us, struct slot_pool *pool)
@@ -238,7 +253,7 @@ static struct slot *take_data(struct queue *queue, uint64_t now_us, struct slot_
 			flow->deficit -= (int32_t)slot->len;
 			return slot;
 		}
-		retire(queue, flow);
+		retire_first(queue);
 	}
 	return NULL;
 }

@@ -37,8 +37,6 @@ enum {
 
 struct slot_fifo {
 	struct slot *first, *last;	/* `last` is only valid when there is a first */
-	uint32_t count;
-	uint64_t bytes;
 };
 
 /* Which round robin a flow takes part in. */
@@ -73,6 +71,7 @@ struct queue {
 	uint32_t count;		/* data packets */
 	uint64_t bytes;
 	struct queue_counters counters;
+	uint32_t backlog[QUEUE_FLOWS];	/* bytes of each flow, side by side: looking through all costs little */
 	struct flow flows[QUEUE_FLOWS];
 };
 

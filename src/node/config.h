@@ -15,7 +15,7 @@ enum {
 	DEFAULT_TCP_PORT = 9651,
 	DEFAULT_API_PORT = 8989,
 	NODE_LANES_MAX = 16,
-	DEFAULT_LANES_MAX = 4,	/* without a number given: one for each processor, up to this */
+	DEFAULT_LANES_MAX = 4,	/* without a number given: one for every two processors, up to this */
 };
 
 struct node_config {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A link over a stream that is cut anywhere: the frames of the whole byte string, however the reads fall, and the same
- * bytes again when all frames are sent on through writes of any size.
+ * bytes again when all frames are sent on through writes of any size, after each read or after many behind one another.
  *
  *   n u8, n × amount u16     how much each read and write moves, in turn; 0: nothing for now
- *   budget u8                of a read, times 64 bytes; odd: frames are held over as many reads as a lane's buffer takes
+ *   budget u8                of a read, times 64 bytes
  *   the stream
  */
 #include <assert.h>
@@ -151,9 +151,9 @@ static int take_frames(struct link *link)
 	return 0;
 }
 
-/* One turn as a lane reads: each read goes behind the one before, until the buffer is full, a frame was completed in the
- * link, or nothing came. The frames are sent on at the end, and the buffer is another link's. Returns 0, or what ended the
- * stream. */
+/* One turn as a lane reads, with `hold`: each read goes behind the one before, until the buffer is full, a frame was
+ * completed in the link, or nothing came. Then the frames are sent on, and the buffer is another link's. Returns 0, or what
+ * ended the turn. */
 static long turn(struct link *link, size_t budget, bool hold)
 {
 	static uint8_t buffer[LINK_READ_SIZE + LINK_BUFFER_SIZE];
@@ -205,18 +205,24 @@ static void run(struct cut_stream *stream, size_t budget, bool hold)
 	free(frames);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+static void run_input(const uint8_t *bytes, size_t len, bool hold)
 {
 	struct reader r = reader_init(bytes, len);
 	struct cut_stream stream = {.amount_count = read_u8(&r)};
 	for (size_t i = 0; i < stream.amount_count; i++)
 		stream.amounts[i] = read_u16(&r);
-	uint8_t budget = read_u8(&r);
+	size_t budget = 64 + 64 * (size_t)read_u8(&r);
 	stream.in_len = reader_left(&r);
 	stream.in = stream.in_len > 0 ? read_bytes(&r, stream.in_len) : bytes;
 	stream.out_capacity = stream.in_len + 1;
 	stream.out = malloc(stream.out_capacity);
-	run(&stream, 64 + 64 * (size_t)budget, budget % 2 != 0);
+	run(&stream, budget, hold);
 	free(stream.out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	run_input(bytes, len, false);
+	run_input(bytes, len, true);
 	return 0;
 }

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "dataplane/segment.h"
 #include "joined_packets.h"
 
 struct host {
@@ -19,7 +18,34 @@ void pile_put(struct pile *pile, const uint8_t *packet, size_t len)
 	pile->len[pile->count++] = len;
 }
 
-/* The kernel: cuts what it is given. */
+/* The kernel cuts what it is given: each part of the payload behind a copy of the headers, in which lengths, sequence, flags
+ * and checksum are made right. */
+static void cut(struct pile *pile, const uint8_t *whole, size_t len, const struct tun_offload *offload)
+{
+	bool is_tcp = offload->batch == TUN_TCP;
+	size_t headers = 40 + (is_tcp ? (size_t)(whole[52] >> 4) * 4 : 8), size = offload->segment_size;
+	assert(offload->checksum_start == 40 && offload->header_len == headers && size > 0 && len > headers + size);
+	assert(whole[6] == (is_tcp ? 6 : 17) && offload->checksum_offset == (is_tcp ? 16 : 6));
+	uint32_t sequence = 0;
+	for (unsigned i = 0; i < 4; i++)
+		sequence = sequence << 8 | whole[44 + i];
+	for (size_t at = headers; at < len; at += size) {
+		static uint8_t out[PILE_PACKET_SIZE];
+		size_t payload = len - at < size ? len - at : size, out_len = headers + payload;
+		assert(out_len <= sizeof(out));
+		memcpy(out, whole, headers);
+		memcpy(out + headers, whole + at, payload);
+		flow_put(out + 4, out_len - 40, 2);
+		flow_put(out + 44, is_tcp ? sequence + (at - headers) : out_len - 40, is_tcp ? 4 : 2);
+		if (is_tcp && at + payload < len)
+			out[53] &= (uint8_t)~FLAG_PSH;
+		flow_put(flow_checksum(out), 0, 2);
+		uint16_t sum = (uint16_t)~flow_sum(flow_pseudo_sum(out, out_len), out + 40, out_len - 40);
+		flow_put(flow_checksum(out), sum == 0 && !is_tcp ? 0xffff : sum, 2);
+		pile_put(pile, out, out_len);
+	}
+}
+
 static void take(void *context, const struct iovec *parts, int count, const struct tun_offload *offload)
 {
 	static uint8_t whole[TUN_READ_MAX];
@@ -36,15 +62,10 @@ static void take(void *context, const struct iovec *parts, int count, const stru
 		pile_put(&host->pile, whole, len);
 		return;
 	}
-	assert(count > 1 && count <= COALESCE_MEMBERS);
+	assert(offload->checksum_open && count > 1 && count <= COALESCE_MEMBERS && len <= 65535);
 	/* The seed in the checksum is the bare sum of the pseudo-header. */
 	assert((uint32_t)(flow_checksum(whole)[0] << 8 | flow_checksum(whole)[1]) == flow_pseudo_sum(whole, len));
-	struct segmenter segmenter;
-	int error = segment_begin(&segmenter, whole, len, offload);
-	assert(error == 0);
-	assert(offload->header_len == segmenter.headers);
-	for (size_t segment_len; (segment_len = segment_next_len(&segmenter)) > 0;)
-		pile_put(&host->pile, segment_next(&segmenter), segment_len);
+	cut(&host->pile, whole, len, offload);
 }
 
 /* Addresses, protocol and ports. What has no room for ports stands alone. */
@@ -55,7 +76,7 @@ static bool same_flow(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b
 	return memcmp(a + 8, b + 8, 32) == 0 && a[6] == b[6] && memcmp(a + 40, b + 40, 4) == 0;
 }
 
-/* Window and checksum may differ in a segment that was joined. */
+/* Window and checksum may differ in a segment that was joined. A damaged one is not joined: its receiver could not tell. */
 static bool same_packet(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
 {
 	if (a_len != b_len)
@@ -64,7 +85,8 @@ static bool same_packet(const uint8_t *a, size_t a_len, const uint8_t *b, size_t
 		return true;
 	if (a[6] != 6 || a_len < 60)
 		return false;
-	return memcmp(a, b, 54) == 0 && memcmp(a + 58, b + 58, a_len - 58) == 0;
+	return memcmp(a, b, 54) == 0 && memcmp(a + 58, b + 58, a_len - 58) == 0 && flow_checksum_is_right(a, a_len) &&
+	       flow_checksum_is_right(b, b_len);
 }
 
 static void assert_same_flows(const struct pile *in, const struct pile *out)

@@ -3,6 +3,7 @@
 #ifndef MYCELIUM_TESTS_DATAPLANE_JOINED_PACKETS_H
 #define MYCELIUM_TESTS_DATAPLANE_JOINED_PACKETS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -86,6 +87,26 @@ static inline size_t flow_packet_write(const struct flow_packet *fields, uint8_t
 	uint16_t checksum = (uint16_t)~flow_sum(flow_pseudo_sum(out, len), out + 40, len - 40);
 	flow_put(flow_checksum(out), checksum == 0 && !is_tcp ? 0xffff : checksum, 2);
 	return len;
+}
+
+/* Whether the checksum is right. */
+static inline bool flow_checksum_is_right(const uint8_t *packet, size_t len)
+{
+	return flow_sum(flow_pseudo_sum(packet, len), packet + 40, len - 40) == 0xffff;
+}
+
+enum { FLOW_EXTENSION_SIZE = 8 };
+
+/* Puts destination options (RFC 8200, 4.6) with padding between the IPv6 header and the rest; returns the new length. No
+ * checksum covers them. */
+static inline size_t flow_packet_extend(uint8_t *packet, size_t len)
+{
+	uint8_t extension[FLOW_EXTENSION_SIZE] = {packet[6], 0, 1, 4};
+	memmove(packet + 40 + FLOW_EXTENSION_SIZE, packet + 40, len - 40);
+	memcpy(packet + 40, extension, sizeof(extension));
+	packet[6] = 60;
+	flow_put(packet + 4, len + FLOW_EXTENSION_SIZE - 40, 2);
+	return len + FLOW_EXTENSION_SIZE;
 }
 
 /* Puts the bare sum of the pseudo-header in the place of the checksum, as the kernel does. */

@@ -76,6 +76,8 @@ static void start(struct fixture *f, const char *address, unsigned queues, unsig
 	struct problems problems = {0};
 	*f = (struct fixture){.address = address_of(address)};
 	nonce_sequence_init(&f->nonces, 0);
+	sem_init(&f->held, 0, 0);
+	sem_init(&f->let_go, 0, 0);
 	f->fib = fib_new(1);
 	f->loop = loop_new();
 	f->wake = loop_wake_new(f->loop, on_wake, f);
@@ -117,6 +119,8 @@ void fixture_stop(struct fixture *f)
 	tun_close(f->tun);
 	for (unsigned i = 0; i < f->lane_count; i++)
 		close(f->barriers[i]);
+	sem_destroy(&f->held);
+	sem_destroy(&f->let_go);
 }
 
 int fixture_start_with_peer(struct fixture *f, const char *address, uint32_t peer)
@@ -206,6 +210,42 @@ void fixture_settle(struct fixture *f)
 		pass_barriers(f);
 }
 
+static void hold(void *context)
+{
+	struct fixture *f = context;
+	if (!atomic_exchange(&f->holds, false))
+		return;
+	sem_post(&f->held);
+	sem_wait(&f->let_go);
+}
+
+struct tun *fixture_queue(const struct fixture *f, unsigned lane)
+{
+	return lane == 0 ? f->tun : f->more_tun[lane];
+}
+
+void fixture_hold(struct fixture *f, unsigned lane)
+{
+	atomic_store(&f->holds, true);
+	tun_fake_on_read(fixture_queue(f, lane), hold, f);
+	host_send_to_queue(f, lane, (const uint8_t *)"", 1);
+	assert_int_equal(sem_wait(&f->held), 0);
+}
+
+void fixture_let_go(struct fixture *f)
+{
+	sem_post(&f->let_go);
+}
+
+void fixture_wait_counter(struct fixture *f, enum lane_counter counter, uint64_t least)
+{
+	const struct timespec pause = {.tv_nsec = 200000};
+	uint64_t give_up_ms = monotonic_ms() + PATIENCE_MS;
+	while (lanes_counter(f->lanes, counter) < least && monotonic_ms() < give_up_ms)
+		nanosleep(&pause, NULL);
+	assert_true(lanes_counter(f->lanes, counter) >= least);
+}
+
 uint64_t fixture_counter(struct fixture *f, enum lane_counter counter)
 {
 	fixture_settle(f);
@@ -277,9 +317,14 @@ void fixture_refuse(struct fixture *f, struct parcel *parcel)
 
 /* ---- host and peers ---------------------------------------------------------------------------------------------- */
 
+void host_send_to_queue(struct fixture *f, unsigned lane, const uint8_t *packet, size_t len)
+{
+	assert_int_equal(send(tun_fake_host(fixture_queue(f, lane)), packet, len, MSG_NOSIGNAL), len);
+}
+
 void host_send(struct fixture *f, const uint8_t *packet, size_t len)
 {
-	assert_int_equal(send(tun_fake_host(f->tun), packet, len, MSG_NOSIGNAL), len);
+	host_send_to_queue(f, 0, packet, len);
 }
 
 size_t host_receive(struct fixture *f, uint8_t *packet)
@@ -354,6 +399,18 @@ size_t packet_make(uint8_t *packet, const char *source, const char *destination,
 		write_u8(&w, (uint8_t)i);
 	assert_false(w.failed);
 	return writer_len(&w);
+}
+
+void number_write(uint8_t *bytes, uint32_t number)
+{
+	struct writer w = writer_init(bytes, sizeof(number));
+	write_u32(&w, number);
+}
+
+uint32_t number_read(const uint8_t *bytes)
+{
+	struct reader r = reader_init(bytes, sizeof(uint32_t));
+	return read_u32(&r);
 }
 
 size_t frame_make(uint8_t *frame, const char *source, const char *destination, uint8_t hop_limit, const uint8_t *body,

@@ -11,6 +11,9 @@
 #ifndef MYCELIUM_TESTS_DATAPLANE_LANE_FIXTURE_H
 #define MYCELIUM_TESTS_DATAPLANE_LANE_FIXTURE_H
 
+#include <semaphore.h>
+#include <stdatomic.h>
+
 #include "dataplane/lanes.h"
 #include "tun_fake.h"
 #include "wire/sealed.h"
@@ -32,6 +35,8 @@ struct fixture {
 	struct nonce_sequence nonces;
 	int barriers[LANES_MAX];		/* that of lane i has the peer PEER_BARRIER - i */
 	uint64_t barriers_passed;
+	sem_t held, let_go;
+	atomic_bool holds;
 };
 
 /* cmocka group setup. */
@@ -70,6 +75,17 @@ void hello_make(uint8_t *frame, uint16_t seqno);
 void fixture_send_hello(struct fixture *f, uint32_t peer, uint16_t seqno);
 
 void fixture_settle(struct fixture *f);
+/* Holds the thread of a lane, one at a time, while it reads its queue of the interface: what comes meanwhile is all there
+ * for its next round. Costs an invalid packet. */
+void fixture_hold(struct fixture *f, unsigned lane);
+void fixture_let_go(struct fixture *f);
+
+/* The queue of the interface that belongs to a lane. */
+struct tun *fixture_queue(const struct fixture *f, unsigned lane);
+
+/* Waits until a counter is at least so high: for what happens while a lane is held, when nothing can settle. */
+void fixture_wait_counter(struct fixture *f, enum lane_counter counter, uint64_t least);
+
 uint64_t fixture_counter(struct fixture *f, enum lane_counter counter);
 
 /* The next event, which must be of this type; waits for it. Reports of control frames sent by the fixture
@@ -88,6 +104,7 @@ void fixture_refuse(struct fixture *f, struct parcel *parcel);
 
 /* The host's end of the interface. */
 void host_send(struct fixture *f, const uint8_t *packet, size_t len);
+void host_send_to_queue(struct fixture *f, unsigned lane, const uint8_t *packet, size_t len);
 size_t host_receive(struct fixture *f, uint8_t *packet);
 void host_silent(struct fixture *f);
 
@@ -102,6 +119,10 @@ void assert_hex(const uint8_t *bytes, size_t len, const char *hex);
 
 /* An IPv6 packet with `payload_len` bytes counted up behind its header (next header 59: none). Returns its length. */
 size_t packet_make(uint8_t *packet, const char *source, const char *destination, uint8_t hop_limit, size_t payload_len);
+
+/* Four bytes of a packet's payload or a frame's body. */
+void number_write(uint8_t *bytes, uint32_t number);
+uint32_t number_read(const uint8_t *bytes);
 
 /* A data frame with this body. Returns its length. */
 size_t frame_make(uint8_t *frame, const char *source, const char *destination, uint8_t hop_limit, const uint8_t *body,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The queue in virtual time: who goes first, who gives way, and who is told to slow down (RFC 8290, RFC 8289). */
+/* The queue in virtual time: who goes first, who gives way, and who is told to slow down (RFC 8290, RFC 8289). Whatever else
+ * may happen is left to test_queue_twin.c. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/random.h"
 #include "dataplane/queue.h"
 
 enum { POOL = 8192, NONE = UINT32_MAX, MS = 1000 };
@@ -42,6 +42,7 @@ static struct slot *numbered(struct scene *scene, uint32_t number, size_t len)
 {
 	struct slot *slot = slot_take(scene->pool, len, 0);
 	assert_non_null(slot);
+	slot->flow = 0;
 	memset(slot->data, 0, len);
 	memcpy(slot->data + 8, &number, sizeof(number));
 	return slot;
@@ -171,6 +172,48 @@ static void a_smaller_share_shortens_the_queue(void **state)
 	scene_free(scene);
 }
 
+/* Many flows and a link that takes nothing: each loses what it has in turn, the new packet always stays. */
+static void flows_that_lost_all_are_passed_over(void **state)
+{
+	(void)state;
+	enum { PACKETS = 20000 };
+	struct scene *scene = scene_new();
+	for (uint32_t i = 0; i < PACKETS; i++)
+		put(scene, i * 2654435761u, i, 40 + i % 7);
+	assert_int_equal(slot_pool_used(scene->pool), QUEUE_DATA_PACKETS_MAX);
+	assert_int_equal(scene->queue.counters.overflow, PACKETS - QUEUE_DATA_PACKETS_MAX);
+	/* The pool is nearly used up by others. */
+	for (uint32_t share = 1000; share > 0; share /= 3) {
+		queue_put_data(&scene->queue, numbered(scene, PACKETS + share, 40), share, scene->now_us, scene->pool);
+		assert_int_equal(slot_pool_used(scene->pool), share);
+	}
+	assert_int_equal(take_data(scene), PACKETS + 1);
+	assert_int_equal(take_data(scene), NONE);
+	scene_free(scene);
+}
+
+static void clearing_gives_all_back(void **state)
+{
+	(void)state;
+	struct scene *scene = scene_new();
+	for (uint32_t i = 0; i < 3000; i++) {
+		put(scene, i % 300, i, 700);
+		if (i % 3 == 0)
+			take_data(scene);
+	}
+	put_control(scene, 3000);
+	queue_clear(&scene->queue, scene->pool);
+	assert_int_equal(slot_pool_used(scene->pool), 0);
+	assert_true(queue_empty(&scene->queue));
+	assert_int_equal(take_data(scene), NONE);
+	/* It starts anew: in the order of their coming, nothing owed. */
+	put(scene, 5, 1, 700);
+	put(scene, 7, 2, 700);
+	assert_int_equal(take_data(scene), 1);
+	assert_int_equal(take_data(scene), 2);
+	scene_free(scene);
+}
+
 /* ---- flows ------------------------------------------------------------------------------------------------------- */
 
 /* A packet of a flow that just began leaves before those that wait of another. */
@@ -187,6 +230,28 @@ static void a_new_flow_goes_first(void **state)
 	put(scene, 2, 1000, 100);
 	assert_int_equal(take_data(scene), 1000);
 	assert_int_equal(take_data(scene), 3);
+	scene_free(scene);
+}
+
+/* One that stops and starts again does not stay new: one that was served before waits for its turn among the old. */
+static void a_flow_is_new_only_once(void **state)
+{
+	(void)state;
+	struct scene *scene = scene_new();
+	for (uint32_t i = 0; i < 20; i++)
+		put(scene, 1, i, 1514);
+	assert_int_equal(take_data(scene), 0);
+	put(scene, 2, 100, 100);
+	assert_int_equal(take_data(scene), 100);
+	/* Flow 2 is found empty, and goes behind flow 1. */
+	assert_int_equal(take_data(scene), 1);
+	put(scene, 2, 101, 100);
+	put(scene, 2, 102, 100);
+	assert_int_equal(take_data(scene), 101);
+	assert_int_equal(take_data(scene), 102);
+	put(scene, 3, 200, 100);
+	assert_int_equal(take_data(scene), 200);
+	assert_int_equal(take_data(scene), 2);
 	scene_free(scene);
 }
 
@@ -277,40 +342,152 @@ static void short_waits_are_fine(void **state)
 	scene_free(standing.scene);
 }
 
-/* Marks come one interval after the delay rose above target, then at intervals that shrink with the square root of their
- * number. Marking leaves the queue as long as it is. */
+/* Signals come one interval after the delay rose above target, then at intervals that shrink with the square root of their
+ * number, each at the first packet taken from then on. */
+static void check_times(const struct standing *standing, uint64_t start_us)
+{
+	static const double roots[] = {1, 1.4142136, 1.7320508, 2, 2.2360680, 2.4494897, 2.6457513, 2.8284271, 3};
+	assert_true(standing->signals > 8);
+	/* The first packet that waited long enough is taken 5 ms after the start. */
+	double expected = (double)start_us + 5000 + 100000;
+	for (unsigned i = 0; i < 9; i++) {
+		double off = (double)standing->signals_us[i] - expected;
+		assert_true(off > -50 && off < (double)standing->every_us + 50);
+		expected += 100000 / roots[i];
+	}
+}
+
+/* Marking leaves the queue as long as it is. */
 static void marks_come_ever_faster(void **state)
 {
 	(void)state;
-	static const double roots[] = {1, 1.41421, 1.73205, 2, 2.23607, 2.44949, 2.64575, 2.82843, 3, 3.16228};
 	struct standing standing = {.scene = scene_new(), .ahead = 50, .every_us = MS / 2, .until_us = 600 * MS,
 				    .is_packet = true, .ect = true};
 	uint64_t start_us = standing.scene->now_us;
 	run_standing(&standing);
 	assert_int_equal(standing.scene->queue.counters.delayed, 0);
-	assert_true(standing.signals > 8);
-	/* The first packet that waited long enough is taken 5 ms after the start. */
-	double expected = (double)start_us + QUEUE_TARGET_US + QUEUE_INTERVAL_US;
-	for (unsigned i = 0; i < 9; i++) {
-		double off = (double)standing.signals_us[i] - expected;
-		assert_true(off > -2 * MS && off < 2 * MS);
-		expected += QUEUE_INTERVAL_US / roots[i];
-	}
+	assert_int_equal(standing.scene->queue.counters.marked, standing.signals);
+	check_times(&standing, start_us);
+	assert_int_equal(slot_pool_used(standing.scene->pool), 50);
 	scene_free(standing.scene);
 }
 
-/* What cannot be marked is dropped: packets that do not understand marks, and sealed frames. */
+/* Both bits of the mark and nothing else; a packet that is marked already counts as told. */
+static void only_the_mark_changes(void **state)
+{
+	(void)state;
+	static const uint8_t before[] = {0x1f, 0x2a, 0xf0, 0x30, 0x90}, after[] = {0x3f, 0x3a, 0xf0, 0x30, 0xb0};
+	for (unsigned i = 0; i < sizeof(before); i++) {
+		struct scene *scene = scene_new();
+		uint8_t bytes[1400];
+		for (size_t at = 0; at < sizeof(bytes); at++)
+			bytes[at] = (uint8_t)(0x60 + at * 7);
+		bytes[1] = before[i];
+		for (uint32_t k = 0; k < 10; k++) {
+			struct slot *slot = numbered(scene, k, sizeof(bytes));
+			memcpy(slot->data, bytes, sizeof(bytes));
+			slot->is_packet = true;
+			queue_put_data(&scene->queue, slot, SIZE_MAX, scene->now_us, scene->pool);
+		}
+		for (unsigned k = 0; k < 2; k++) {
+			bool control;
+			scene->now_us += 2 * QUEUE_INTERVAL_US;
+			struct slot *slot = queue_take(&scene->queue, scene->now_us, scene->pool, &control);
+			bytes[1] = k == 0 ? before[i] : after[i];
+			assert_memory_equal(slot->data, bytes, sizeof(bytes));
+			slot_give(scene->pool, slot);
+		}
+		assert_int_equal(scene->queue.counters.marked, 1);
+		assert_int_equal(scene->queue.counters.delayed, 0);
+		scene_free(scene);
+	}
+}
+
+/* What cannot be marked is dropped, by the same law: packets that do not understand marks, and sealed frames. */
 static void others_are_dropped(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < 2; i++) {
-		struct standing standing = {.scene = scene_new(), .ahead = 400, .every_us = MS / 2, .until_us = 400 * MS,
+	for (unsigned i = 0; i < 3; i++) {
+		struct standing standing = {.scene = scene_new(), .ahead = 400, .every_us = MS / 2, .until_us = 600 * MS,
 					    .is_packet = i == 0, .ect = i == 1};
+		uint64_t start_us = standing.scene->now_us;
 		run_standing(&standing);
 		assert_int_equal(standing.scene->queue.counters.marked, 0);
-		assert_true(standing.scene->queue.counters.delayed >= 4);
+		assert_int_equal(standing.scene->queue.counters.delayed, standing.signals);
+		check_times(&standing, start_us);
 		scene_free(standing.scene);
 	}
+}
+
+/* Puts `count` packets at once. */
+static void put_many(struct scene *scene, uint32_t *number, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		put(scene, 1, (*number)++, 1400);
+}
+
+/* Takes one packet every millisecond until the counter of drops is there. Returns how many milliseconds that took. */
+static unsigned wait_for_drop(struct scene *scene, uint64_t drops)
+{
+	unsigned ms = 0;
+	for (; scene->queue.counters.delayed < drops; ms++) {
+		assert_int_not_equal(take_data(scene), NONE);
+		scene->now_us += 1 * MS;
+	}
+	assert_int_equal(scene->queue.counters.delayed, drops);
+	return ms;
+}
+
+/* One packet that did not wait ends it, and an interval must pass again. Soon after, it goes on at the pace it had: with a
+ * count of 4 - 1, less than an interval over its root lies between. */
+static void stops_below_target_and_goes_on(void **state)
+{
+	(void)state;
+	for (unsigned late = 0; late < 2; late++) {
+		struct scene *scene = scene_new();
+		uint32_t number = 0;
+		put_many(scene, &number, 1000);
+		scene->now_us += 10 * MS;
+		/* 100 ms, then 100 ms, 71 ms, 58 ms behind one another. */
+		unsigned ms = wait_for_drop(scene, 4);
+		assert_in_range(ms, 325, 335);
+		/* All the old ones leave at once, which is before the next drop is due. */
+		while (take_data(scene) != NONE)
+			continue;
+		assert_int_equal(scene->queue.counters.delayed, 4);
+		put_many(scene, &number, 1000);
+		assert_int_not_equal(take_data(scene), NONE);
+		scene->now_us += late == 0 ? 1000 * MS : 1700 * MS;
+		/* Above target for the first time. */
+		assert_int_not_equal(take_data(scene), NONE);
+		assert_int_equal(scene->queue.counters.delayed, 4);
+		ms = wait_for_drop(scene, 5);
+		assert_in_range(ms, 100, 102);
+		ms = wait_for_drop(scene, 6);
+		/* 100 ms / sqrt(3), or from the start. */
+		assert_in_range(ms, late == 0 ? 56 : 98, late == 0 ? 60 : 102);
+		scene_free(scene);
+	}
+}
+
+/* A link that stood still for long: what is overdue goes at once, down to a quantum. */
+static void much_is_dropped_behind_a_standstill(void **state)
+{
+	(void)state;
+	struct scene *scene = scene_new();
+	uint32_t number = 0;
+	put_many(scene, &number, 1000);
+	scene->now_us += 50 * MS;
+	assert_int_equal(take_data(scene), 0);
+	scene->now_us += 100 * MS;
+	assert_int_equal(take_data(scene), 2);
+	assert_int_equal(scene->queue.counters.delayed, 1);
+	scene->now_us += 3600000 * (uint64_t)MS;
+	/* One packet is less than a quantum. */
+	assert_int_equal(take_data(scene), 998);
+	assert_int_equal(take_data(scene), 999);
+	assert_int_equal(take_data(scene), NONE);
+	scene_free(scene);
 }
 
 /* Once no more waits than one quantum, the flow is left alone, however old the packet is. */
@@ -348,72 +525,6 @@ static void only_the_flow_that_waits_is_told(void **state)
 	scene_free(scene);
 }
 
-/* ---- anything ---------------------------------------------------------------------------------------------------- */
-
-enum { RANDOM_FLOWS = 40 };
-
-struct account {
-	uint64_t put, taken;
-	uint32_t next_put[RANDOM_FLOWS], next_taken[RANDOM_FLOWS];
-	size_t waiting_most;
-};
-
-static void random_put(struct scene *scene, struct rng *rng, struct account *account)
-{
-	uint32_t flow = (uint32_t)rng_below(rng, rng_below(rng, 3) == 0 ? 2 : RANDOM_FLOWS);
-	size_t len = rng_below(rng, 50) == 0 ? 65575 : 40 + rng_below(rng, 1400);
-	struct slot *slot = numbered(scene, flow << 20 | account->next_put[flow]++, len);
-	slot->flow = flow / 4 + flow % 4 * QUEUE_FLOWS;
-	slot->is_packet = rng_below(rng, 2) == 0;
-	slot->data[0] = 0x60;
-	slot->data[1] = (uint8_t)(rng_below(rng, 4) << 4);
-	size_t share = rng_below(rng, 400) == 0 ? rng_below(rng, 1200) : SIZE_MAX;
-	queue_put_data(&scene->queue, slot, share, scene->now_us, scene->pool);
-	account->put++;
-}
-
-static void random_take(struct scene *scene, struct account *account)
-{
-	bool control;
-	uint32_t number = take(scene, &control);
-	if (number == NONE)
-		return;
-	/* Some of a flow may be missing, none comes late. */
-	uint32_t flow = number >> 20, at = number & 0xfffff;
-	assert_true(at >= account->next_taken[flow]);
-	account->next_taken[flow] = at + 1;
-	account->taken++;
-}
-
-static void random_operations(void **state)
-{
-	(void)state;
-	for (uint64_t seed = 1; seed <= 20; seed++) {
-		struct rng rng = rng_seeded(seed);
-		struct scene *scene = scene_new();
-		struct account account = {0};
-		for (uint32_t step = 0; step < 20000; step++) {
-			bool filling = step % 6000 < 3500;
-			if (rng_below(&rng, 10) < (filling ? 8 : 3))
-				random_put(scene, &rng, &account);
-			else
-				random_take(scene, &account);
-			scene->now_us += rng_below(&rng, 100) == 0 ? rng_below(&rng, 60 * MS) : rng_below(&rng, 20);
-			const struct queue *queue = &scene->queue;
-			assert_true(queue->count <= QUEUE_DATA_PACKETS_MAX && queue->bytes <= QUEUE_DATA_BYTES_MAX);
-			assert_int_equal(queue->count, slot_pool_used(scene->pool));
-			assert_int_equal(account.put, account.taken + queue->count + queue->counters.overflow +
-						      queue->counters.delayed);
-			assert_int_equal(queue_empty(queue), queue->count == 0);
-		}
-		assert_true(scene->queue.counters.overflow > 0 && scene->queue.counters.delayed > 0 &&
-			    scene->queue.counters.marked > 0);
-		while (!queue_empty(&scene->queue))
-			random_take(scene, &account);
-		scene_free(scene);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -422,15 +533,20 @@ int main(void)
 		cmocka_unit_test(bytes_are_bounded),
 		cmocka_unit_test(the_fattest_gives_way),
 		cmocka_unit_test(a_smaller_share_shortens_the_queue),
+		cmocka_unit_test(flows_that_lost_all_are_passed_over),
+		cmocka_unit_test(clearing_gives_all_back),
 		cmocka_unit_test(a_new_flow_goes_first),
+		cmocka_unit_test(a_flow_is_new_only_once),
 		cmocka_unit_test(flows_share_bytes),
 		cmocka_unit_test(hashes_that_meet),
 		cmocka_unit_test(short_waits_are_fine),
 		cmocka_unit_test(marks_come_ever_faster),
+		cmocka_unit_test(only_the_mark_changes),
 		cmocka_unit_test(others_are_dropped),
+		cmocka_unit_test(stops_below_target_and_goes_on),
+		cmocka_unit_test(much_is_dropped_behind_a_standstill),
 		cmocka_unit_test(the_last_packet_is_never_dropped),
 		cmocka_unit_test(only_the_flow_that_waits_is_told),
-		cmocka_unit_test(random_operations),
 	};
 	return cmocka_run_group_tests_name("queue", tests, NULL, NULL);
 }
