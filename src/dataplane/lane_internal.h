@@ -30,6 +30,7 @@ enum {
 	TUN_BATCH = 128,		/* packets read from the interface in one turn, a few more when one stands for several */
 	EVENTS_KEPT_BACK = LANE_LINKS_MAX + 64,	/* room in the event ring for what control must learn: closings */
 	SLOTS_KEPT_BACK = 8,		/* this part of all slots is for control frames, whatever data packets wait */
+	SLOTS_FOR_HANDOFFS = 4,		/* this part of a lane's slots is not for waiting when there are other lanes */
 	SLOT_SHARE = 16,		/* one link may hold this part of the free slots, and of the bytes below */
 	UNSENT_BYTES_MAX = 8388608,	/* that left the queues of all links and that no connection took yet */
 	BURST_SIZE = 81920,		/* bytes given to a link at once: what one read of the interface makes stays in the caches */
@@ -84,6 +85,7 @@ struct last_lookup {
 struct handoff {
 	struct slot *slot;
 	uint32_t peer;
+	uint32_t share;	/* how many slots the link may hold, as free ones are left in the lane that the slot is of */
 };
 
 /* One order of control. */

@@ -178,10 +178,12 @@ static void queue_flush(struct lane *lane, struct port *port)
 }
 
 /* How many slots one link may hold: a share of those that are free, so that links which take nothing, however many, leave
- * room for the others. */
+ * room for the others. Slots that go to other lanes are away for a round even when their link takes all, and some are kept
+ * for that. */
 static size_t slot_share(const struct lane *lane)
 {
-	return lane_slots_free(lane) / SLOT_SHARE + 1;
+	size_t free = lane_slots_free(lane), kept = lane->lane_count > 1 ? lane->slots_max / SLOTS_FOR_HANDOFFS : 0;
+	return (free > kept ? free - kept : 0) / SLOT_SHARE + 1;
 }
 
 /* Without room now, the next flush or the next second tells. */
@@ -342,7 +344,7 @@ static void note_start(const struct lane *lane, struct port *port)
 		port->progress_ms = lane->now_ms;
 }
 
-static void queue_data(struct lane *lane, uint32_t peer, struct slot *slot)
+static void queue_data(struct lane *lane, uint32_t peer, struct slot *slot, size_t share)
 {
 	struct port *port = port_find(lane, peer);
 	if (port == NULL) {
@@ -352,7 +354,7 @@ static void queue_data(struct lane *lane, uint32_t peer, struct slot *slot)
 	}
 	note_start(lane, port);
 	uint64_t dropped = port->queue.counters.overflow;
-	queue_put_data(&port->queue, slot, slot_share(lane), lane->now_us, lane->pool);
+	queue_put_data(&port->queue, slot, share, lane->now_us, lane->pool);
 	for (; dropped < port->queue.counters.overflow; dropped++)
 		lane_count(lane, LANE_PACKETS_DROPPED_QUEUE);
 	queue_flush(lane, port);
@@ -396,7 +398,7 @@ void port_send_data(struct lane *lane, uint32_t peer, struct slot *slot)
 {
 	unsigned owner = lane_index_of(peer, lane->lane_count);
 	if (owner == lane->index) {
-		queue_data(lane, peer, slot);
+		queue_data(lane, peer, slot, slot_share(lane));
 		return;
 	}
 	struct handoff *handoff = ring_reserve(lane->handoffs[owner]);
@@ -405,7 +407,7 @@ void port_send_data(struct lane *lane, uint32_t peer, struct slot *slot)
 		slot_give(lane->pool, slot);
 		return;
 	}
-	*handoff = (struct handoff){.slot = slot, .peer = peer};
+	*handoff = (struct handoff){.slot = slot, .peer = peer, .share = (uint32_t)slot_share(lane)};
 }
 
 bool port_pass_on(struct lane *lane, uint32_t peer, const struct frame *frame)
@@ -422,10 +424,10 @@ bool port_pass_on(struct lane *lane, uint32_t peer, const struct frame *frame)
 void port_take_over(struct lane *lane, const struct handoff *handoff)
 {
 	struct port *port = port_find(lane, handoff->peer);
-	size_t share = slot_share(lane), most = share < TAKE_OVER_MAX ? share : TAKE_OVER_MAX;
+	size_t most = handoff->share < TAKE_OVER_MAX ? handoff->share : TAKE_OVER_MAX;
 	if (port != NULL && !port->blocked && port->queue.count >= most)
 		flush_port(lane, port);
-	queue_data(lane, handoff->peer, handoff->slot);
+	queue_data(lane, handoff->peer, handoff->slot, handoff->share);
 }
 
 void port_send_control(struct lane *lane, uint32_t peer, const uint8_t *frame, size_t len)

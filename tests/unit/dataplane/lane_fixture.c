@@ -202,11 +202,12 @@ static void pass_barriers(struct fixture *f)
 	}
 }
 
-/* What was there before the first barrier is handled in its round at the latest; the second one can only pass after
- * that round has flushed its links and told its events. What it gave to another lane is through there two barriers later. */
+/* A socket to a lane holds up to three reads' bytes, which are handled in as many rounds, in the last of which the third
+ * barrier is handled at the latest; the fourth one can only pass after that round has flushed its links and told its events.
+ * What it gave to another lane is through there two barriers later. */
 void fixture_settle(struct fixture *f)
 {
-	for (unsigned i = f->lane_count > 1 ? 4 : 2; i > 0; i--)
+	for (unsigned i = f->lane_count > 1 ? 6 : 4; i > 0; i--)
 		pass_barriers(f);
 }
 

@@ -74,6 +74,7 @@ void hello_make(uint8_t *frame, uint16_t seqno);
 /* Sends it to a peer as a control frame. */
 void fixture_send_hello(struct fixture *f, uint32_t peer, uint16_t seqno);
 
+/* Packets from the host must be few for that: a lane takes some 128 in a round. */
 void fixture_settle(struct fixture *f);
 /* Holds the thread of a lane, one at a time, while it reads its queue of the interface: what comes meanwhile is all there
  * for its next round. Costs an invalid packet. */

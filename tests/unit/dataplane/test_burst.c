@@ -164,6 +164,38 @@ static void one_read_for_several_links(void **state)
 	}
 }
 
+/* A frame that came in two parts lies elsewhere than others; what is read behind it, cut again, leaves it alone. */
+static void cut_frames_that_are_large(void **state)
+{
+	(void)state;
+	enum { FIRST = 10000, BODY = 65000, TAIL = 30000 };
+	static const char *const destinations[] = {"4c0::1", "4c1::1", "4c2::1"};
+	static uint8_t frames[3 * FRAME_SIZE_MAX];
+	struct fixture f;
+	int targets[3];
+	size_t len = 0;
+	fixture_start(&f, NODE_T, true);
+	int source = fixture_add_link(&f, SOURCE);
+	for (unsigned i = 0; i < 3; i++) {
+		targets[i] = fixture_add_link(&f, TARGET + i);
+		fixture_route(&f, destinations[i], TARGET + i);
+		len += numbered_frame(frames + len, destinations[i], i, BODY);
+	}
+	peer_send(source, frames, FIRST);
+	fixture_settle(&f);
+	fixture_hold(&f, 0);
+	peer_send(source, frames + FIRST, len - TAIL - FIRST);
+	fixture_let_go(&f);
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(receive_numbered(targets[i], destinations[i]), i);
+	peer_send(source, frames + len - TAIL, TAIL);
+	assert_int_equal(receive_numbered(targets[2], destinations[2]), 2);
+	fixture_stop(&f);
+	close(source);
+	for (unsigned i = 0; i < 3; i++)
+		close(targets[i]);
+}
+
 /* One read brings far more small frames than one write takes: a link that takes them loses none. */
 static void more_than_a_vector_in_one_read(void **state)
 {
@@ -290,6 +322,7 @@ int main(void)
 		cmocka_unit_test(to_the_same_link),
 		cmocka_unit_test(behind_what_waits),
 		cmocka_unit_test(one_read_for_several_links),
+		cmocka_unit_test(cut_frames_that_are_large),
 		cmocka_unit_test(more_than_a_vector_in_one_read),
 		cmocka_unit_test(packets_and_frames_in_one_round),
 		cmocka_unit_test(packets_of_the_host_keep_their_order),

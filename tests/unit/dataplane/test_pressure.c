@@ -199,21 +199,21 @@ static void blocked_link_beside_a_working_one(void **state)
 }
 
 /* Many links that take nothing share what there is: no packet is refused for want of a slot, control frames still find
- * one, and no healthy link pays. */
-static void many_blocked_links(void **state)
+ * one, and no healthy link pays. The source has the first lane, all others the second, if there is one. */
+static void block_many_links(unsigned lanes)
 {
-	(void)state;
-	enum { LINKS = 60, EACH = 1500, BODY = 100 };
+	enum { LINKS = 60, EACH = 700, BODY = 1000 };	/* less on their way at once than lanes keep for that */
 	struct fixture f;
 	int blocked[LINKS];
 	char destination[32];
-	fixture_start(&f, NODE_T, true);
-	int source = fixture_add_link(&f, PEER_1), working = fixture_add_link(&f, PEER_3);
-	fixture_route(&f, "4b1::1", PEER_3);
+	const uint32_t from = 0x10000, to = from + lanes + 1, first = from + 100 * lanes + 1;
+	fixture_start_lanes(&f, NODE_T, true, lanes);
+	int source = fixture_add_link(&f, from), working = fixture_add_link(&f, to);
+	fixture_route(&f, "4b1::1", to);
 	for (unsigned i = 0; i < LINKS; i++) {
 		snprintf(destination, sizeof(destination), "4c0:%x::1", i);
-		blocked[i] = fixture_add_narrow_link(&f, 100 + i);
-		fixture_route(&f, destination, 100 + i);
+		blocked[i] = fixture_add_narrow_link(&f, first + i * lanes);
+		fixture_route(&f, destination, first + i * lanes);
 		for (uint32_t n = 0; n < EACH; n++)
 			send_numbered(source, destination, n, BODY);
 		send_numbered(source, "4b1::1", i, BODY);
@@ -221,8 +221,8 @@ static void many_blocked_links(void **state)
 	}
 	for (unsigned i = 0; i < LINKS; i++)
 		for (uint16_t n = 0; n < 20; n++)
-			fixture_send_hello(&f, 100 + i, n);
-	fixture_send_hello(&f, PEER_3, 9);
+			fixture_send_hello(&f, first + i * lanes, n);
+	fixture_send_hello(&f, to, 9);
 	assert_int_equal(peer_receive(working, out), HELLO_SIZE);
 	assert_int_equal(fixture_counter(&f, LANE_PACKETS_DROPPED_MEMORY), 0);
 	assert_true(lanes_counter(f.lanes, LANE_PACKETS_DROPPED_QUEUE) > 0);
@@ -232,6 +232,19 @@ static void many_blocked_links(void **state)
 		close(blocked[i]);
 	fixture_stop(&f);
 	close(source), close(working);
+}
+
+static void many_blocked_links(void **state)
+{
+	(void)state;
+	block_many_links(1);
+}
+
+static void many_blocked_links_of_another_lane(void **state)
+{
+	(void)state;
+	block_many_links(2);
+	block_many_links(4);
 }
 
 /* Frames too large for a slot are few at a time; losing them is all that happens. */
@@ -273,6 +286,7 @@ int main(void)
 		cmocka_unit_test(parcels_on_their_way_are_bounded),
 		cmocka_unit_test(blocked_link_beside_a_working_one),
 		cmocka_unit_test(many_blocked_links),
+		cmocka_unit_test(many_blocked_links_of_another_lane),
 		cmocka_unit_test(large_frames_to_a_blocked_link),
 	};
 	return cmocka_run_group_tests_name("pressure", tests, fixture_group_setup, NULL);
