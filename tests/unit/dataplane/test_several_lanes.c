@@ -128,7 +128,7 @@ static void cross(struct net *net, unsigned from, unsigned to, unsigned count)
 static void between_links_of_all_lanes(void **state)
 {
 	(void)state;
-	enum { BATCH = 40 };
+	enum { BATCH = 120 };
 	for (unsigned lanes = LANES_LEAST; lanes <= LANES_MOST; lanes++) {
 		unsigned crossing = LINKS * LINKS * BATCH * (lanes - 1) / lanes;
 		struct net net;
@@ -380,50 +380,63 @@ static void stops_at_any_time(void **state)
 	}
 }
 
+static void retry_all(struct net *net)
+{
+	for (const struct lane_event *event; (event = lanes_next_event(net->f.lanes)) != NULL;) {
+		struct parcel *parcel = event->type == LANE_PARCEL ? event->parcel : NULL;
+		lanes_pop_event(net->f.lanes);
+		if (parcel != NULL)
+			fixture_retry(&net->f, parcel);
+	}
+}
+
+enum { KNOWN = 20, KNOWN_BODY = 100, ASKS_BODY = 200 };
+
+/* Frames to a known destination counted up from `known`, and between them one to another. */
+static void send_one_that_asks(struct net *net, unsigned to, const char *destination, uint32_t known)
+{
+	size_t len = 0;
+	for (uint32_t i = 0; i < KNOWN; i++) {
+		number_write(body, known + i);
+		len += frame_make(in + len, NODE_B, net->names[to], 64, body, KNOWN_BODY);
+		if (i == KNOWN / 2)
+			len += frame_make(in + len, NODE_B, destination, 64, body, ASKS_BODY);
+	}
+	peer_send(net->links[0], in, len);
+}
+
+/* Those to the known destination keep their order. */
+static void take_one(struct net *net, unsigned to, uint32_t *known, uint32_t *others)
+{
+	if (peer_receive(net->links[to], out) == DATA_FRAME_HEADER_SIZE + ASKS_BODY)
+		(*others)++;
+	else
+		assert_int_equal(number_read(out + DATA_FRAME_HEADER_SIZE), (*known)++);
+}
+
 /* Parcels are tried again while the link that brought them brings more, to a link of the same lane and of another. */
 static void retries_while_a_link_reads(void **state)
 {
 	(void)state;
-	enum { ROUNDS = 60, KNOWN = 20 };
+	enum { ROUNDS = 60, AHEAD = 3 * KNOWN };
 	for (unsigned to = 1; to <= 2; to++) {
 		struct net net;
-		uint32_t known = 0, retried = 0, got_known = 0, got_retried = 0;
+		uint32_t known = 0, got_known = 0, got_others = 0;
 		net_start(&net, 2, false);
-		for (unsigned round = 0; round < ROUNDS; round++) {
+		for (unsigned round = 0; round < ROUNDS; round++, known += KNOWN) {
 			char destination[32];
-			size_t len = 0;
 			snprintf(destination, sizeof(destination), "4d0:%x::1", round);
-			for (unsigned i = 0; i <= KNOWN; i++) {
-				bool asks = i == KNOWN / 2;
-				number_write(body, asks ? retried : known);
-				asks ? retried++ : known++;
-				len += frame_make(in + len, NODE_B, asks ? destination : net.names[to], 64, body, asks ? 200 : 100);
-			}
-			peer_send(net.links[0], in, len);
+			send_one_that_asks(&net, to, destination, known);
 			fixture_route(&net.f, destination, FIRST_PEER + to);
-			for (const struct lane_event *event; round % 3 == 0 && (event = lanes_next_event(net.f.lanes)) != NULL;) {
-				struct parcel *parcel = event->type == LANE_PARCEL ? event->parcel : NULL;
-				lanes_pop_event(net.f.lanes);
-				if (parcel != NULL)
-					fixture_retry(&net.f, parcel);
-			}
-			while (round == ROUNDS - 1 ? got_known < known : got_known + 3 * KNOWN < known) {
-				len = peer_receive(net.links[to], out);
-				if (len == DATA_FRAME_HEADER_SIZE + 100)
-					assert_int_equal(number_read(out + DATA_FRAME_HEADER_SIZE), got_known++);
-				else
-					got_retried++;
-			}
+			if (round % 3 == 0)
+				retry_all(&net);
+			while (got_known + AHEAD < known)
+				take_one(&net, to, &got_known, &got_others);
 		}
 		fixture_settle(&net.f);
-		for (const struct lane_event *event; (event = lanes_next_event(net.f.lanes)) != NULL;) {
-			struct parcel *parcel = event->type == LANE_PARCEL ? event->parcel : NULL;
-			lanes_pop_event(net.f.lanes);
-			if (parcel != NULL)
-				fixture_retry(&net.f, parcel);
-		}
-		for (; got_retried < retried; got_retried++)
-			assert_int_equal(peer_receive(net.links[to], out), DATA_FRAME_HEADER_SIZE + 200);
+		retry_all(&net);
+		while (got_known < known || got_others < ROUNDS)
+			take_one(&net, to, &got_known, &got_others);
 		peer_silent(&net.f, net.links[to]);
 		net_stop(&net);
 	}
