@@ -86,13 +86,15 @@ static struct slot *take_from(struct queue *queue, struct flow *flow)
 	return slot;
 }
 
-/* The flow with the most bytes, of a queue that has some. */
+/* The flow with the most bytes, of a queue that has some. First how many, then where: compilers make such loops fast. */
 static struct flow *fattest(struct queue *queue)
 {
+	uint32_t most = 0;
+	for (size_t i = 0; i < QUEUE_FLOWS; i++)
+		most = queue->backlog[i] > most ? queue->backlog[i] : most;
 	size_t at = 0;
-	for (size_t i = 1; i < QUEUE_FLOWS; i++)
-		if (queue->backlog[i] > queue->backlog[at])
-			at = i;
+	while (queue->backlog[at] != most)
+		at++;
 	return &queue->flows[at];
 }
 

@@ -260,12 +260,12 @@ static void carry(struct way *way, uint8_t *packet, size_t len)
 {
 	static uint8_t frame[SEAL_HEADROOM + PILE_PACKET_SIZE + SEAL_TAILROOM];
 	struct ip6 source = ip6_packet_source(packet), destination = ip6_packet_destination(packet);
-	size_t sealed_len = sealed_write_frame(frame, packet, len, USER_L3, &source, &destination, 63, way->key, &way->nonces);
-	sealed_len -= DATA_FRAME_HEADER_SIZE;
+	size_t body_len = sealed_write_frame(frame, packet, len, USER_L3, &source, &destination, 63, way->key, &way->nonces);
+	body_len -= DATA_FRAME_HEADER_SIZE;
 	enum user_type type;
 	uint8_t *payload;
 	size_t payload_len;
-	int error = sealed_open(frame + DATA_FRAME_HEADER_SIZE, sealed_len, way->key, &type, &payload, &payload_len);
+	int error = sealed_open(frame + DATA_FRAME_HEADER_SIZE, body_len, way->key, &type, &payload, &payload_len);
 	assert_int_equal(error, 0);
 	pile_put(&way->arrived, payload, payload_len);
 }

@@ -470,6 +470,33 @@ static void stops_below_target_and_goes_on(void **state)
 	}
 }
 
+/* The packet behind the first that is dropped did not wait for long: that ends it. */
+static void one_fresh_packet_is_enough(void **state)
+{
+	(void)state;
+	struct scene *scene = scene_new();
+	uint32_t number = 2;
+	put(scene, 1, 0, 1400);
+	put(scene, 1, 1, 1600);
+	scene->now_us += 10 * MS;
+	assert_int_equal(take_data(scene), 0);
+	scene->now_us += 99 * MS;
+	put_many(scene, &number, 50);
+	scene->now_us += 1 * MS;
+	assert_int_equal(take_data(scene), 2);
+	assert_int_equal(scene->queue.counters.delayed, 1);
+	/* Above target again after 10 ms, for 100 ms. */
+	for (uint32_t i = 0; i < 10; i++) {
+		scene->now_us += 10 * MS;
+		assert_int_equal(take_data(scene), 3 + i);
+	}
+	assert_int_equal(scene->queue.counters.delayed, 1);
+	scene->now_us += 10 * MS;
+	assert_int_equal(take_data(scene), 14);
+	assert_int_equal(scene->queue.counters.delayed, 2);
+	scene_free(scene);
+}
+
 /* A link that stood still for long: what is overdue goes at once, down to a quantum. */
 static void much_is_dropped_behind_a_standstill(void **state)
 {
@@ -544,6 +571,7 @@ int main(void)
 		cmocka_unit_test(only_the_mark_changes),
 		cmocka_unit_test(others_are_dropped),
 		cmocka_unit_test(stops_below_target_and_goes_on),
+		cmocka_unit_test(one_fresh_packet_is_enough),
 		cmocka_unit_test(much_is_dropped_behind_a_standstill),
 		cmocka_unit_test(the_last_packet_is_never_dropped),
 		cmocka_unit_test(only_the_flow_that_waits_is_told),

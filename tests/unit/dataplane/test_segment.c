@@ -25,13 +25,17 @@ static struct tun_offload offload_of(const struct flow_packet *fields, size_t se
 
 enum { ROOM_IN_FRONT = 4 };
 
-/* A packet of many segments is cut into what the twin makes of its parts. */
-static void cut(const struct flow_packet *whole, size_t segment_size)
+/* A packet of many segments is cut into what the twin makes of its parts, each with an extension header if there was one. */
+static void cut(const struct flow_packet *whole, size_t segment_size, bool extended)
 {
 	static uint8_t room[ROOM_IN_FRONT + TUN_READ_MAX], expected[TUN_READ_MAX];
 	uint8_t *packet = room + ROOM_IN_FRONT;
 	size_t len = flow_packet_write(whole, packet);
 	struct tun_offload offload = offload_of(whole, segment_size);
+	if (extended) {
+		len = flow_packet_extend(packet, len);
+		offload.checksum_start += FLOW_EXTENSION_SIZE;
+	}
 	struct segmenter segmenter;
 	assert_int_equal(segment_begin(&segmenter, packet, len, &offload), 0);
 	for (size_t at = 0; at < whole->payload_len; at += segment_size) {
@@ -46,6 +50,7 @@ static void cut(const struct flow_packet *whole, size_t segment_size)
 		if (at > 0)
 			part.flags &= (uint8_t)~FLAG_CWR;
 		size_t expected_len = flow_packet_write(&part, expected);
+		expected_len = extended ? flow_packet_extend(expected, expected_len) : expected_len;
 		assert_int_equal(segment_next_len(&segmenter), expected_len);
 		uint8_t *segment = segment_next(&segmenter);
 		assert_memory_equal(segment, expected, expected_len);
@@ -62,7 +67,7 @@ static void test_segments_are_those_of_the_twin(void **state)
 	struct rng rng = rng_seeded(1);
 	for (unsigned round = 0; round < 3000; round++) {
 		struct flow_packet whole = flow_packet_random(&rng, 20000);
-		cut(&whole, 1 + rng_below(&rng, round % 2 == 0 ? 1400 : whole.payload_len + 10));
+		cut(&whole, 1 + rng_below(&rng, round % 2 == 0 ? 1400 : whole.payload_len + 10), rng_below(&rng, 4) == 0);
 	}
 }
 
@@ -73,8 +78,8 @@ static void test_many_segments(void **state)
 	struct rng rng = rng_seeded(2);
 	struct flow_packet whole = flow_packet_random(&rng, 20000);
 	whole.payload_len = 255 * 256;
-	cut(&whole, 256);
-	cut(&whole, 1328);
+	cut(&whole, 256, false);
+	cut(&whole, 1328, false);
 }
 
 static void test_checksum_of_one_packet(void **state)
