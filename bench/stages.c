@@ -67,14 +67,19 @@ static size_t make_whole(struct tun_offload *ret)
 	return HEADERS + payload;
 }
 
-static void cut(void)
+static void begin(struct segmenter *segmenter)
 {
 	struct tun_offload offload;
-	struct segmenter segmenter;
 	size_t len = make_whole(&offload);
-	if (segment_begin(&segmenter, whole_packet(), len, &offload) != 0)
+	if (segment_begin(segmenter, whole_packet(), len, &offload) != 0)
 		abort();
-	for (unsigned i = 0; segment_next_len(&segmenter) > 0; i++)
+}
+
+static void cut(void)
+{
+	struct segmenter segmenter;
+	begin(&segmenter);
+	while (segment_next_len(&segmenter) > 0)
 		(void)segment_next(&segmenter);
 }
 
@@ -206,11 +211,8 @@ static double ns_per_packet(void (*stage)(void))
 /* The segments of one super-packet, as a receiver gets them. */
 static void make_packets(void)
 {
-	struct tun_offload offload;
 	struct segmenter segmenter;
-	size_t len = make_whole(&offload);
-	if (segment_begin(&segmenter, whole_packet(), len, &offload) != 0)
-		abort();
+	begin(&segmenter);
 	for (unsigned i = 0; segment_next_len(&segmenter) > 0; i++)
 		memcpy(packets[i] + SLOT_HEADROOM, segment_next(&segmenter), packet_len);
 }

@@ -7,8 +7,9 @@
  *   packets of this host ── (queue) ── seal ── buffer ───┘
  *
  * Packets are sealed into one buffer behind one another, so that the kernel takes them as one part; while nothing waits they
- * are sealed from where they were read, without a queue. What the connection does not take is kept by the link as a copy. How much is tried at once shrinks as more is kept, so that links which take
- * nothing, however many, leave room for the others.
+ * are sealed from where they were read, without a queue. What the connection does not take is kept by the link as a copy.
+ * How much is tried at once shrinks as more is kept, so that links which take nothing, however many, leave room for the
+ * others.
  */
 #include "dataplane/lane_internal.h"
 
@@ -86,7 +87,7 @@ static void hold(struct burst *burst, struct slot *slot)
 static bool has_room(const struct burst *burst, size_t limit)
 {
 	size_t packet_max = TUN_MTU + SEAL_HEADROOM + SEAL_TAILROOM;
-	return burst->count < LINK_VECTOR && burst->filled + packet_max <= BURST_SIZE &&
+	return burst->count < LINK_VECTOR && burst->filled + packet_max <= sizeof(burst->buffer) &&
 	       (burst->bytes == 0 || burst->bytes + packet_max <= limit);
 }
 
@@ -145,10 +146,8 @@ static void let_go(struct lane *lane, struct burst *burst)
 /* Counts what CoDel did meanwhile. */
 static void count_signals(struct lane *lane, const struct queue_counters *before, const struct queue_counters *after)
 {
-	for (uint64_t i = before->delayed; i < after->delayed; i++)
-		lane_count(lane, LANE_PACKETS_DROPPED_DELAY);
-	for (uint64_t i = before->marked; i < after->marked; i++)
-		lane_count(lane, LANE_PACKETS_MARKED);
+	lane_add(&lane->counters[LANE_PACKETS_DROPPED_DELAY], after->delayed - before->delayed);
+	lane_add(&lane->counters[LANE_PACKETS_MARKED], after->marked - before->marked);
 }
 
 static long send_all(struct lane *lane, struct port *port)

@@ -65,26 +65,25 @@ static void send_single(struct lane *lane, uint8_t *packet, size_t len)
 	if (route == NULL)
 		ask_for_route(lane, packet, len);
 	else
-		port_send_packet(lane, route->peer, packet, len, lane_flow_of_packet(lane, packet, len));
+		port_send_packet(lane, route->peer, packet, len);
 }
 
 /* Cuts a checked packet; returns into how many. */
 static unsigned send_batch(struct lane *lane, uint8_t *packet, size_t len, const struct tun_offload *offload)
 {
 	struct segmenter segmenter;
-	if (segment_begin(&segmenter, packet, len, offload) != 0) {
+	if (segment_begin(&segmenter, packet, len, offload) != 0 || segment_next_len(&segmenter) > TUN_MTU) {
 		lane_count(lane, LANE_PACKETS_INVALID);
 		return 1;
 	}
 	unsigned count = segments_left(&segmenter);
 	const struct fib_route *route = route_of(lane, packet);
-	uint32_t flow = lane_flow_of_packet(lane, packet, len);
 	for (size_t segment_len; (segment_len = segment_next_len(&segmenter)) > 0;) {
 		uint8_t *segment = segment_next(&segmenter);
 		if (route == NULL)
 			ask_for_route(lane, segment, segment_len);
 		else
-			port_send_packet(lane, route->peer, segment, segment_len, flow);
+			port_send_packet(lane, route->peer, segment, segment_len);
 	}
 	return count;
 }

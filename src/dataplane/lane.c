@@ -19,6 +19,8 @@ void lane_ask_control(struct lane *lane, enum parcel_kind kind, const struct ip6
 		      const uint8_t *bytes, size_t len, const struct icmp6_error *error)
 {
 	struct parcel *parcel = NULL;
+	/* What was missing may be there at any moment: it is looked for again. */
+	lane->last_source.holds = lane->last_destination.holds = false;
 	if (atomic_load_explicit(&lane->parcel_bytes, memory_order_relaxed) + len <= lane->parcel_bytes_max)
 		parcel = parcel_new(kind, source, destination, bytes, len);
 	struct lane_event *event = parcel != NULL ? lane_event_optional(lane) : NULL;

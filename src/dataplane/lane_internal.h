@@ -71,7 +71,7 @@ struct burst {
 	size_t filled;		/* of the buffer: sealed packets */
 	struct slot *held;	/* slots whose frames are sent from where they are */
 	struct iovec frames[LINK_VECTOR];
-	uint8_t buffer[BURST_SIZE + FRAME_SIZE_MAX];	/* filled up to BURST_SIZE, with whatever comes last */
+	uint8_t buffer[BURST_SIZE];
 };
 
 /* The last address looked up in this round and what was found, or NULL: most packets have that of the packet before. */
@@ -166,11 +166,15 @@ struct lane {
 	uint8_t tun_buffer[SLOT_HEADROOM + TUN_READ_MAX];
 };
 
+/* One writer: a plain addition, made visible to control. */
+static inline void lane_add(_Atomic uint64_t *at, uint64_t number)
+{
+	atomic_store_explicit(at, atomic_load_explicit(at, memory_order_relaxed) + number, memory_order_relaxed);
+}
+
 static inline void lane_count(struct lane *lane, enum lane_counter counter)
 {
-	/* One writer: a plain increment, made visible to readers. */
-	_Atomic uint64_t *at = &lane->counters[counter];
-	atomic_store_explicit(at, atomic_load_explicit(at, memory_order_relaxed) + 1, memory_order_relaxed);
+	lane_add(&lane->counters[counter], 1);
 }
 
 /* An event control can do without: NULL when the ring has no room to spare. */
@@ -264,8 +268,8 @@ void port_close(struct lane *lane, struct port *port, int error, const char *tex
 struct port *port_find(const struct lane *lane, uint32_t peer);
 
 /* Sends a packet of this host, which has USER_HEADER_SIZE writable bytes in front of it: at once when nothing waits, else from
- * a copy. `flow` as lane_flow_of_packet(). */
-void port_send_packet(struct lane *lane, uint32_t peer, uint8_t *packet, size_t len, uint32_t flow);
+ * a copy. At most TUN_MTU bytes. */
+void port_send_packet(struct lane *lane, uint32_t peer, uint8_t *packet, size_t len);
 
 /* Queue a slot (taken over) for a peer, whose link may be another lane's; a peer that is gone drops it. */
 void port_send_data(struct lane *lane, uint32_t peer, struct slot *slot);
@@ -277,26 +281,10 @@ bool port_pass_on(struct lane *lane, uint32_t peer, const struct frame *frame);
 /* Takes a packet that another lane has for a link of this one. */
 void port_take_over(struct lane *lane, const struct handoff *handoff);
 
-/* burst.c: takes a frame of the present read among those that go out with the next burst, or refuses. */
-bool burst_pass_on(struct lane *lane, struct port *port, const struct frame *frame);
-
-/* burst.c: empties it for the next one, whoever's that is. */
-void burst_reset(struct burst *burst);
-
-/* burst.c: whether a packet may go straight into the burst of a port: nothing waits there. */
-bool burst_takes(struct lane *lane, struct port *port);
-
-/* burst.c: seals a packet of this host there. It has USER_HEADER_SIZE writable bytes in front of it. */
-void burst_add(struct lane *lane, struct port *port, uint8_t *packet, size_t len);
-
-/* burst.c: sends what waits for a port, as far as its link takes it. Returns the number of bytes written, or a negative errno
- * when the connection broke. */
-long burst_send(struct lane *lane, struct port *port);
-
-/* port.c: sends a burst that is half full, which another packet that stands for several would only overfill. */
+/* Sends a burst that is half full, which another packet that stands for several would only overfill. */
 void port_flush_burst(struct lane *lane);
 
-/* port.c: sends what was queued in this round. */
+/* Sends what was queued in this round. */
 void port_flush_all(struct lane *lane);
 
 /* Goes on reading after the event ring was full. */
@@ -308,10 +296,25 @@ bool port_watch_all(struct lane *lane);
 /* Once a second: closes links that take nothing, tells what could not be told for want of room. */
 void port_check_all(struct lane *lane);
 
+/* burst.c: takes a frame of the present read among those that go out with the next burst, or refuses. */
+bool burst_pass_on(struct lane *lane, struct port *port, const struct frame *frame);
+
+/* Empties it for the next one, whoever's that is. */
+void burst_reset(struct burst *burst);
+
+/* Whether a packet may go straight into the burst of a port: nothing waits there. */
+bool burst_takes(struct lane *lane, struct port *port);
+
+/* Seals a packet of this host there. It has USER_HEADER_SIZE writable bytes in front of it. */
+void burst_add(struct lane *lane, struct port *port, uint8_t *packet, size_t len);
+
+/* Sends what waits for a port, as far as its link takes it. Returns the number of bytes written, or a negative errno
+ * when the connection broke. */
+long burst_send(struct lane *lane, struct port *port);
+
 /* egress.c: what was read from the interface: a packet of the local host, or one that stands for several. It has
  * USER_HEADER_SIZE writable bytes in front of it, and is used up. Returns for how many it stands. */
 unsigned egress(struct lane *lane, uint8_t *packet, size_t len, const struct tun_offload *offload);
-
 
 /* ingress.c: a data frame from a peer, in place. */
 void ingress_data(struct lane *lane, struct frame *frame);

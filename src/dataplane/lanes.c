@@ -24,6 +24,8 @@ struct lanes {
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
+_Static_assert((int)LANES_SLOTS_MAX / 2 + (int)SLOT_JUMBOS_MAX <= (int)LANES_SLOTS_MAX, "slots of one of two lanes, or of more");
+
 /* A ring to each other lane for packets, and one for slots on their way home, which has room for all there can be. */
 static bool connect_lane(struct lanes *lanes, struct lane *lane)
 {
@@ -33,7 +35,7 @@ static bool connect_lane(struct lanes *lanes, struct lane *lane)
 		if (i == lane->index)
 			continue;
 		lane->handoffs[i] = ring_new(sizeof(struct handoff), HANDOFFS_MAX);
-		lane->homeward[i] = ring_new(sizeof(struct slot *), 2 * LANES_SLOTS_MAX);
+		lane->homeward[i] = ring_new(sizeof(struct slot *), LANES_SLOTS_MAX);
 		if (lane->handoffs[i] == NULL || lane->homeward[i] == NULL)
 			return false;
 	}

@@ -26,13 +26,6 @@ static struct link_bytes *bytes_of(const struct lane *lane, uint32_t peer)
 	return &lane->bytes[(peer & 0xffff) % LANE_LINKS_MAX];
 }
 
-/* One writer: a plain addition, made visible to control. */
-static void add_bytes(_Atomic uint64_t *at, long bytes)
-{
-	uint64_t sum = atomic_load_explicit(at, memory_order_relaxed) + (uint64_t)bytes;
-	atomic_store_explicit(at, sum, memory_order_relaxed);
-}
-
 static void watch(struct port *port)
 {
 	int events = (port->reading ? LOOP_READABLE : 0) | (port->blocked ? LOOP_WRITABLE : 0);
@@ -108,7 +101,7 @@ static void close_if_open(struct lane *lane, uint32_t peer, int error)
 
 static void note_read(struct lane *lane, struct port *port, long got)
 {
-	add_bytes(&bytes_of(lane, port->peer)->rx, got);
+	lane_add(&bytes_of(lane, port->peer)->rx, (uint64_t)got);
 	port->heard_ms = lane->now_ms;
 	port->unanswered_since_ms = 0;
 	lane_start_watching(lane);
@@ -214,7 +207,7 @@ static void flush_port(struct lane *lane, struct port *port)
 		port->unanswered_since_ms = lane->now_ms;
 		lane_start_watching(lane);
 	}
-	add_bytes(&bytes_of(lane, port->peer)->tx, written);
+	lane_add(&bytes_of(lane, port->peer)->tx, (uint64_t)written);
 	tell_control_sent(lane, port);
 	watch(port);
 }
@@ -353,15 +346,14 @@ static void queue_data(struct lane *lane, uint32_t peer, struct slot *slot, size
 		return;
 	}
 	note_start(lane, port);
-	uint64_t dropped = port->queue.counters.overflow;
+	uint64_t before = port->queue.counters.overflow;
 	queue_put_data(&port->queue, slot, share, lane->now_us, lane->pool);
-	for (; dropped < port->queue.counters.overflow; dropped++)
-		lane_count(lane, LANE_PACKETS_DROPPED_QUEUE);
+	lane_add(&lane->counters[LANE_PACKETS_DROPPED_QUEUE], port->queue.counters.overflow - before);
 	queue_flush(lane, port);
 }
 
 /* A copy of a packet that has to wait. */
-static void wait_in_slot(struct lane *lane, uint32_t peer, const uint8_t *packet, size_t len, uint32_t flow)
+static void wait_in_slot(struct lane *lane, uint32_t peer, const uint8_t *packet, size_t len)
 {
 	struct slot *slot = lane_take_slot(lane, len, 0);
 	if (slot == NULL) {
@@ -370,11 +362,11 @@ static void wait_in_slot(struct lane *lane, uint32_t peer, const uint8_t *packet
 	}
 	memcpy(slot->data, packet, len);
 	slot->is_packet = true;
-	slot->flow = flow;
+	slot->flow = lane_flow_of_packet(lane, packet, len);
 	port_send_data(lane, peer, slot);
 }
 
-void port_send_packet(struct lane *lane, uint32_t peer, uint8_t *packet, size_t len, uint32_t flow)
+void port_send_packet(struct lane *lane, uint32_t peer, uint8_t *packet, size_t len)
 {
 	bool ours = lane_index_of(peer, lane->lane_count) == lane->index;
 	struct port *port = ours ? port_find(lane, peer) : NULL;
@@ -384,7 +376,7 @@ void port_send_packet(struct lane *lane, uint32_t peer, uint8_t *packet, size_t 
 	}
 	if (!ours || !burst_takes(lane, port)) {
 		/* A full burst leaves, and then there is room for the next packet, if the link took it. */
-		wait_in_slot(lane, peer, packet, len, flow);
+		wait_in_slot(lane, peer, packet, len);
 		if (ours && lane->burst.port == port)
 			flush_port(lane, port);
 		return;

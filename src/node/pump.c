@@ -208,6 +208,9 @@ static void handle_lane_event(struct node *node, const struct lane_event *event,
 		connection_closed(node, event);
 		break;
 	case LANE_TUN_GONE:
+		/* Each lane says so. */
+		if (node->exit_status != 0)
+			break;
 		log_error("node", "The interface \"%s\" was removed, stopping", tun_name(node->resources.tun[0]));
 		node->exit_status = 1;
 		loop_stop(node->loop);

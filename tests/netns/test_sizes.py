@@ -5,6 +5,7 @@ import socket
 import threading
 
 from netlab import check
+from traffic import ping, wait_reachable
 
 PORT = 7001
 
@@ -38,6 +39,8 @@ def test_stream_of_small_and_large_writes(lab):
 
 def test_datagrams_keep_their_sizes(lab):
   sender, receiver = lab.line("oo")
+  # Packets that find their key may overtake those that waited for it; that is not the subject.
+  wait_reachable(sender.namespace, receiver.address)
   chance = random.Random(2)
   inbox = receiver.namespace.call(socket.socket, socket.AF_INET6, socket.SOCK_DGRAM)
   inbox.bind((receiver.address, PORT))
@@ -50,3 +53,31 @@ def test_datagrams_keep_their_sizes(lab):
     for content in burst:
       outbox.send(content)
     check([inbox.recv(65536) for _ in burst] == burst, "datagrams came otherwise than they were sent")
+
+
+def test_interface_with_a_larger_mtu(lab):
+  """Somebody raises it: what is too large for the overlay is lost, whatever the kernel makes of it, and nothing else."""
+  sender, receiver = lab.line("oo")
+  for node in sender, receiver:
+    node.namespace.run(["ip", "link", "set", node.interface, "mtu", "30000"])
+  listening = receiver.namespace.call(socket.socket, socket.AF_INET6, socket.SOCK_STREAM)
+  listening.bind((receiver.address, PORT))
+  listening.listen()
+  connection = sender.namespace.call(socket.create_connection, (receiver.address, PORT), 30)
+  connection.setblocking(False)
+  try:
+    for _ in range(40):
+      connection.send(bytes(1 << 20))
+  except BlockingIOError:
+    pass
+  outbox = sender.namespace.call(socket.socket, socket.AF_INET6, socket.SOCK_DGRAM)
+  for size in 1352, 1353, 29952, 29953, 65487:
+    outbox.sendto(bytes(size), (receiver.address, PORT))
+  result = ping(sender.namespace, receiver.address, count=5)
+  check(result.received == 5, result.text)
+  accepted = listening.accept()[0]
+  accepted.setblocking(False)
+  try:
+    check(not accepted.recv(1), "segments came through that are too large for the overlay")
+  except BlockingIOError:
+    pass

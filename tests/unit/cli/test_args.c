@@ -99,6 +99,7 @@ static void test_defaults(void **state)
 	assert_int_equal(p.args.api_address.port, 8989);
 	assert_int_equal(p.args.log_format, LOG_FORMAT_COMPACT);
 	assert_false(p.args.debug || p.args.silent || p.args.no_tun || p.args.has_firewall_mark);
+	assert_int_equal(p.args.lanes, 0);
 	parsed_free(&p);
 }
 
@@ -108,7 +109,7 @@ static void test_every_option(void **state)
 	struct parsed p;
 	PARSE_OK(&p, "-k", "K", "-c", "C", "-d", "--silent", "--log-format", "plain", "-t", "1", "--disable-quic",
 		 "--disable-peer-discovery", "--api-addr", "[::1]:2", "--no-tun", "--tun-name", "T", "--firewall-mark",
-		 "3");
+		 "3", "--lanes", "16");
 	assert_string_equal(p.args.key_file, "K");
 	assert_string_equal(p.args.config_file, "C");
 	assert_true(p.args.debug && p.args.silent && p.args.no_tun && p.args.has_firewall_mark);
@@ -118,6 +119,7 @@ static void test_every_option(void **state)
 	assert_int_equal(p.args.api_address.port, 2);
 	assert_string_equal(p.args.tun_name, "T");
 	assert_int_equal(p.args.firewall_mark, 3);
+	assert_int_equal(p.args.lanes, 16);
 	parsed_free(&p);
 }
 

@@ -83,6 +83,7 @@ static void test_defaults(void **state)
 	assert_string_equal(node->tun_name, "mycelium");
 	assert_false(node->no_tun);
 	assert_false(node->has_firewall_mark);
+	assert_true(node->lanes >= 1 && node->lanes <= DEFAULT_LANES_MAX);
 	assert_int_equal(node->static_peer_count, 0);
 	assert_true(node->key_path_is_default);
 	snprintf(expected, sizeof(expected), "%s/.local/share/mycelium/priv_key.bin", f->folder);
@@ -114,6 +115,10 @@ static void test_flags_and_names(void **state)
 	assert_string_equal(f->config.node.tun_name, "a");
 	assert_true(f->config.node.has_firewall_mark);
 	assert_int_equal(f->config.node.firewall_mark, 1);
+	assert_int_equal(BUILD(f, "lanes = 7"), 0);
+	assert_int_equal(f->config.node.lanes, 7);
+	assert_int_equal(BUILD(f, "lanes = 7", "--lanes", "2"), 0);
+	assert_int_equal(f->config.node.lanes, 2);
 	assert_int_equal(BUILD(f, "no_tun = false\ntun_name = 'a'\nfirewall_mark = 1", "--no-tun", "--tun-name",
 			       "mycelium", "--firewall-mark", "0", "-k", "key"), 0);
 	assert_true(f->config.node.no_tun);

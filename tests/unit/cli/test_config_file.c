@@ -55,6 +55,7 @@ static void test_every_key(void **state)
 			  "tun_name = \"mesh\"\n"
 			  "no_tun = true\n"
 			  "firewall_mark = 30\n"
+			  "lanes = 3\n"
 			  "disable_quic = true\n"
 			  "disable_peer_discovery = false\n");
 	assert_int_equal(f.warnings.count, 0);
@@ -71,6 +72,7 @@ static void test_every_key(void **state)
 	assert_true(f.file.no_tun);
 	assert_true(f.file.has_firewall_mark);
 	assert_int_equal(f.file.firewall_mark, 30);
+	assert_int_equal(f.file.lanes, 3);
 	config_file_free(&f.file);
 }
 
@@ -101,6 +103,8 @@ static void test_problems_name_file_line_and_key(void **state)
 	assert_problem("no_tun = 'maybe'", "x.toml:1: no_tun: \"maybe\" is neither true nor false");
 	assert_problem("disable_quic = []", "x.toml:1: disable_quic: must be true or false, not a list");
 	assert_problem("firewall_mark = -1", "x.toml:1: firewall_mark: -1 is not in 0..=4294967295");
+	assert_problem("lanes = 0", "x.toml:1: lanes: a node needs at least one");
+	assert_problem("lanes = 17", "x.toml:1: lanes: 17 is not in 0..=16");
 	assert_problem("api_addr = 'localhost:1'",
 		       "x.toml:1: api_addr: \"localhost:1\": invalid socket address syntax; "
 		       "write it like 127.0.0.1:8989");

@@ -62,6 +62,20 @@ static void test_log_formats(void **state)
 	assert_string_equal(error, "invalid logging format");
 }
 
+static void test_lanes(void **state)
+{
+	(void)state;
+	char error[VALUE_ERROR_SIZE];
+	unsigned lanes = 99;
+	assert_int_equal(value_parse_lanes("0", &lanes, error), -EINVAL);
+	assert_string_equal(error, "a node needs at least one lane");
+	assert_int_equal(value_parse_lanes("17", &lanes, error), -EINVAL);
+	assert_int_equal(value_parse_lanes("two", &lanes, error), -EINVAL);
+	assert_int_equal(lanes, 99);
+	assert_int_equal(value_parse_lanes("16", &lanes, error), 0);
+	assert_int_equal(lanes, 16);
+}
+
 static void test_interface_names(void **state)
 {
 	(void)state;
@@ -79,6 +93,7 @@ static void test_interface_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lanes),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_log_formats),
 		cmocka_unit_test(test_interface_names),

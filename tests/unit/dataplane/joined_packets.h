@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "tun/tun.h"
 
 enum { FLAG_FIN = 1, FLAG_SYN = 2, FLAG_RST = 4, FLAG_PSH = 8, FLAG_ACK = 16, FLAG_URG = 32, FLAG_ECE = 64, FLAG_CWR = 128 };
 
@@ -107,6 +108,32 @@ static inline size_t flow_packet_extend(uint8_t *packet, size_t len)
 	packet[6] = 60;
 	flow_put(packet + 4, len + FLOW_EXTENSION_SIZE - 40, 2);
 	return len + FLOW_EXTENSION_SIZE;
+}
+
+/* What a kernel would cut from `whole` at an offset of its payload. */
+static inline struct flow_packet flow_packet_part(const struct flow_packet *whole, size_t at, size_t segment_size)
+{
+	struct flow_packet part = *whole;
+	size_t left = whole->payload_len - at;
+	part.payload = whole->payload + at;
+	part.payload_len = left < segment_size ? left : segment_size;
+	part.sequence += (uint32_t)at;
+	if (left > segment_size)
+		part.flags &= (uint8_t)~(FLAG_FIN | FLAG_PSH);
+	if (at > 0)
+		part.flags &= (uint8_t)~FLAG_CWR;
+	return part;
+}
+
+/* How the kernel describes such a packet when it leaves the cutting to others. */
+static inline struct tun_offload flow_packet_offload(const struct flow_packet *fields, size_t segment_size)
+{
+	bool is_tcp = fields->protocol == 6;
+	return (struct tun_offload){.batch = is_tcp ? TUN_TCP : TUN_UDP,
+				    .segment_size = (uint16_t)segment_size,
+				    .checksum_open = true,
+				    .checksum_start = 40,
+				    .checksum_offset = is_tcp ? 16 : 6};
 }
 
 /* Puts the bare sum of the pseudo-header in the place of the checksum, as the kernel does. */

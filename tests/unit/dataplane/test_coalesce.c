@@ -275,15 +275,7 @@ static void send_parts(struct way *way, const struct flow_packet *whole, size_t 
 {
 	static uint8_t packet[TUN_READ_MAX];
 	for (size_t at = 0; at < whole->payload_len; at += segment_size) {
-		struct flow_packet part = *whole;
-		size_t left = whole->payload_len - at;
-		part.payload = whole->payload + at;
-		part.payload_len = left < segment_size ? left : segment_size;
-		part.sequence += (uint32_t)at;
-		if (left > segment_size)
-			part.flags &= (uint8_t)~(FLAG_FIN | FLAG_PSH);
-		if (at > 0)
-			part.flags &= (uint8_t)~FLAG_CWR;
+		struct flow_packet part = flow_packet_part(whole, at, segment_size);
 		size_t len = flow_packet_write(&part, packet);
 		pile_put(&way->sent, packet, extended ? flow_packet_extend(packet, len) : len);
 	}
@@ -296,7 +288,7 @@ static void carry_batch(struct way *way, struct flow_packet *flow)
 {
 	static uint8_t room[ROOM_IN_FRONT + TUN_READ_MAX];
 	uint8_t *packet = room + ROOM_IN_FRONT;
-	bool is_tcp = flow->protocol == 6, extended = rng_below(&way->rng, 10) == 0;
+	bool extended = rng_below(&way->rng, 10) == 0;
 	size_t segment_size = 1 + rng_below(&way->rng, 1200);
 	struct flow_packet whole = *flow;
 	whole.payload_len = 1 + rng_below(&way->rng, (PARTS_MAX - 1) * segment_size);
@@ -306,11 +298,8 @@ static void carry_batch(struct way *way, struct flow_packet *flow)
 	size_t len = flow_packet_write(&whole, packet);
 	flow_packet_open_checksum(packet, len);
 	len = extended ? flow_packet_extend(packet, len) : len;
-	struct tun_offload offload = {.batch = is_tcp ? TUN_TCP : TUN_UDP,
-				      .segment_size = (uint16_t)segment_size,
-				      .checksum_open = true,
-				      .checksum_start = extended ? 40 + FLOW_EXTENSION_SIZE : 40,
-				      .checksum_offset = is_tcp ? 16 : 6};
+	struct tun_offload offload = flow_packet_offload(&whole, segment_size);
+	offload.checksum_start = (uint16_t)(offload.checksum_start + (extended ? FLOW_EXTENSION_SIZE : 0));
 	struct segmenter segmenter;
 	assert_int_equal(segment_begin(&segmenter, packet, len, &offload), 0);
 	for (size_t next; (next = segment_next_len(&segmenter)) > 0;) {

@@ -13,16 +13,6 @@
 #include "dataplane/segment.h"
 #include "joined_packets.h"
 
-static struct tun_offload offload_of(const struct flow_packet *fields, size_t segment_size)
-{
-	bool is_tcp = fields->protocol == 6;
-	return (struct tun_offload){.batch = is_tcp ? TUN_TCP : TUN_UDP,
-				    .segment_size = (uint16_t)segment_size,
-				    .checksum_open = true,
-				    .checksum_start = 40,
-				    .checksum_offset = is_tcp ? 16 : 6};
-}
-
 enum { ROOM_IN_FRONT = 4 };
 
 /* A packet of many segments is cut into what the twin makes of its parts, each with an extension header if there was one. */
@@ -31,7 +21,7 @@ static void cut(const struct flow_packet *whole, size_t segment_size, bool exten
 	static uint8_t room[ROOM_IN_FRONT + TUN_READ_MAX], expected[TUN_READ_MAX];
 	uint8_t *packet = room + ROOM_IN_FRONT;
 	size_t len = flow_packet_write(whole, packet);
-	struct tun_offload offload = offload_of(whole, segment_size);
+	struct tun_offload offload = flow_packet_offload(whole, segment_size);
 	if (extended) {
 		len = flow_packet_extend(packet, len);
 		offload.checksum_start += FLOW_EXTENSION_SIZE;
@@ -40,15 +30,7 @@ static void cut(const struct flow_packet *whole, size_t segment_size, bool exten
 	assert_int_equal(segment_begin(&segmenter, packet, len, &offload), 0);
 	for (size_t at = 0; at < whole->payload_len; at += segment_size) {
 		assert_int_equal(segments_left(&segmenter), (whole->payload_len - at + segment_size - 1) / segment_size);
-		struct flow_packet part = *whole;
-		size_t left = whole->payload_len - at;
-		part.payload = whole->payload + at;
-		part.payload_len = left < segment_size ? left : segment_size;
-		part.sequence += (uint32_t)at;
-		if (left > segment_size)
-			part.flags &= (uint8_t)~(FLAG_FIN | FLAG_PSH);
-		if (at > 0)
-			part.flags &= (uint8_t)~FLAG_CWR;
+		struct flow_packet part = flow_packet_part(whole, at, segment_size);
 		size_t expected_len = flow_packet_write(&part, expected);
 		expected_len = extended ? flow_packet_extend(expected, expected_len) : expected_len;
 		assert_int_equal(segment_next_len(&segmenter), expected_len);
@@ -89,7 +71,7 @@ static void test_checksum_of_one_packet(void **state)
 	struct rng rng = rng_seeded(3);
 	for (unsigned round = 0; round < 3000; round++) {
 		struct flow_packet fields = flow_packet_random(&rng, 1300);
-		struct tun_offload offload = offload_of(&fields, 0);
+		struct tun_offload offload = flow_packet_offload(&fields, 0);
 		size_t len = flow_packet_write(&fields, packet);
 		flow_packet_write(&fields, open);
 		flow_packet_open_checksum(open, len);
@@ -116,7 +98,7 @@ static void test_udp_checksum_is_never_zero(void **state)
 		payload[1] = (uint8_t)word;
 		size_t len = flow_packet_write(&fields, packet);
 		flow_packet_open_checksum(packet, len);
-		struct tun_offload offload = offload_of(&fields, 0);
+		struct tun_offload offload = flow_packet_offload(&fields, 0);
 		assert_int_equal(segment_finish_checksum(packet, len, &offload), 0);
 		assert_false(packet[46] == 0 && packet[47] == 0);
 		found += packet[46] == 0xff && packet[47] == 0xff;
@@ -134,7 +116,7 @@ static void test_nonsense_is_refused(void **state)
 	for (unsigned round = 0; round < 20000; round++) {
 		struct flow_packet fields = flow_packet_random(&rng, 300);
 		size_t len = flow_packet_write(&fields, packet);
-		struct tun_offload offload = offload_of(&fields, rng_below(&rng, 200));
+		struct tun_offload offload = flow_packet_offload(&fields, rng_below(&rng, 200));
 		offload.checksum_start = (uint16_t)rng_below(&rng, len + 50);
 		offload.checksum_offset = (uint16_t)rng_below(&rng, 40);
 		offload.batch = rng_below(&rng, 2) == 0 ? TUN_TCP : TUN_UDP;
@@ -152,15 +134,15 @@ static void test_nonsense_is_refused(void **state)
 	struct flow_packet fields = flow_packet_random(&rng, 300);
 	fields.payload_len = 300;
 	size_t len = flow_packet_write(&fields, packet);
-	struct tun_offload offload = offload_of(&fields, 0);
+	struct tun_offload offload = flow_packet_offload(&fields, 0);
 	assert_int_equal(segment_begin(&segmenter, packet, len, &offload), -EBADMSG);
-	offload = offload_of(&fields, 100);
+	offload = flow_packet_offload(&fields, 100);
 	assert_int_equal(segment_begin(&segmenter, packet, len - 1, &offload), -EBADMSG);
 	offload.checksum_start = 39;
 	assert_int_equal(segment_begin(&segmenter, packet, len, &offload), -EBADMSG);
 	assert_int_equal(segment_finish_checksum(packet, len, &offload), -EBADMSG);
 	/* Headers of a length that no kernel cuts. */
-	offload = offload_of(&fields, 100);
+	offload = flow_packet_offload(&fields, 100);
 	offload.batch = TUN_UDP;
 	offload.checksum_start = SEGMENT_HEADERS_MAX - 8;
 	assert_int_equal(segment_begin(&segmenter, packet, len, &offload), 0);
