@@ -15,7 +15,7 @@
 #include "dataplane/queue.h"
 #include "dataplane/segment.h"
 #include "dataplane/transport.h"
-#include "link/link.h"
+#include "link/stream.h"
 #include "wire/icmp6.h"
 #include "wire/sealed.h"
 
@@ -161,7 +161,7 @@ static void copy_packets(void)
 static const uint8_t *stream_at;
 static size_t stream_left;
 
-static long stream_read(void *stream, uint8_t *to, size_t len)
+static long memory_read(void *stream, uint8_t *to, size_t len)
 {
 	(void)stream;
 	size_t got = len < stream_left ? len : stream_left;
@@ -170,7 +170,7 @@ static long stream_read(void *stream, uint8_t *to, size_t len)
 	return (long)got;
 }
 
-static void stream_close(void *stream)
+static void memory_close(void *stream)
 {
 	(void)stream;
 }
@@ -179,13 +179,13 @@ static struct link *far_link;
 
 static void decode(void)
 {
-	static uint8_t buffer[LINK_BUFFER_SIZE];
+	static uint8_t buffer[STREAM_BUFFER_SIZE];
 	static struct frame_vector vector;
 	stream_at = frames;
 	stream_left = frame_len * PACKETS;
-	if (link_read(far_link, buffer, LINK_READ_SIZE) <= 0)
+	if (stream_read(far_link, buffer, STREAM_READ_SIZE) <= 0)
 		abort();
-	while (link_next_frames(far_link, &vector) == 0 && vector.count > 0)
+	while (stream_next_frames(far_link, &vector) == 0 && vector.count > 0)
 		continue;
 }
 
@@ -236,7 +236,7 @@ enum { STAGES = sizeof(stages) / sizeof(stages[0]) };
 static void setup(void)
 {
 	struct shared_secret secret = {.bytes = {1}};
-	static const struct stream_ops ops = {.read = stream_read, .close = stream_close};
+	static const struct stream_ops ops = {.read = memory_read, .close = memory_close};
 	if (aead_setup() != 0 || inet_pton(AF_INET6, "400::1", here.bytes) != 1 || inet_pton(AF_INET6, "401::1", there.bytes) != 1)
 		abort();
 	key = aead_key_new(&secret);
@@ -244,7 +244,7 @@ static void setup(void)
 	fib = fib_new(1);
 	struct subnet subnet = subnet64_of(&there);
 	pool = slot_pool_new(1024);
-	far_link = link_new(&ops, NULL, -1, "stream");
+	far_link = stream_link_new(&ops, NULL, -1, "stream");
 	if (key == NULL || fib == NULL || pool == NULL || far_link == NULL || fib_set_route(fib, &subnet, 1, UINT64_MAX) != 0)
 		abort();
 	coalesce_init(&coalescer, true, true, take_joined, NULL);

@@ -15,6 +15,7 @@
 #include "dataplane/coalesce.h"
 #include "dataplane/lanes.h"
 #include "dataplane/queue.h"
+#include "link/stream.h"
 #include "wire/icmp6.h"
 #include "wire/sealed.h"
 
@@ -162,7 +163,7 @@ struct lane {
 	unsigned passing_count;
 	struct passing_frame passing[LINK_VECTOR];
 	struct burst burst;
-	uint8_t read_buffer[LINK_READ_SIZE + LINK_BUFFER_SIZE];	/* for a last read behind others */
+	uint8_t read_buffer[STREAM_READ_SIZE + STREAM_BUFFER_SIZE];	/* for a last read behind others */
 	uint8_t tun_buffer[SLOT_HEADROOM + TUN_READ_MAX];
 };
 

@@ -73,11 +73,11 @@ static void finish_read(struct lane *lane)
  * reading. Data frames raise fewer events than TLVs of their size. */
 static size_t read_budget(struct lane *lane, const struct port *port)
 {
-	size_t room = ring_room(lane->events), carried = link_carried(port->link);
+	size_t room = ring_room(lane->events), carried = stream_carried(port->link);
 	size_t bytes = room > EVENTS_KEPT_BACK ? (room - EVENTS_KEPT_BACK) * TLV_SIZE_MIN : 0;
 	if (bytes < carried + READ_SIZE_MIN)
 		return 0;
-	return bytes - carried < LINK_READ_SIZE ? bytes - carried : LINK_READ_SIZE;
+	return bytes - carried < STREAM_READ_SIZE ? bytes - carried : STREAM_READ_SIZE;
 }
 
 static void pause_reading(struct lane *lane, struct port *port)
@@ -121,13 +121,13 @@ static bool make_room_for_passing(struct lane *lane, uint32_t peer)
 /* Reads once and handles what came. Returns the number of bytes read, or a negative errno. */
 static long read_once(struct lane *lane, struct port *port, uint8_t *buffer, size_t budget)
 {
-	long got = link_read(port->link, buffer, budget);
+	long got = stream_read(port->link, buffer, budget);
 	if (got < 0)
 		return got;
 	note_read(lane, port, got);
 	uint32_t peer = port->peer;
 	int error;
-	while ((error = link_next_frames(port->link, &lane->frames)) == 0 && lane->frames.count > 0) {
+	while ((error = stream_next_frames(port->link, &lane->frames)) == 0 && lane->frames.count > 0) {
 		if (!make_room_for_passing(lane, peer))
 			return -ENOTCONN;
 		handle_frames(lane, port, &lane->frames);
@@ -153,12 +153,12 @@ static void read_port(struct lane *lane, struct port *port)
 	bool stays;
 	lane->reads_link = true;
 	do {
-		size_t carried = link_carried(port->link);
-		stays = carried < LINK_LARGE_CARRY;
+		size_t carried = stream_carried(port->link);
+		stays = carried < STREAM_LARGE_CARRY;
 		got = read_once(lane, port, &lane->read_buffer[at], budget);
 		at += got > 0 ? (carried + (size_t)got + READ_ALIGNMENT - 1) / READ_ALIGNMENT * READ_ALIGNMENT : 0;
 		budget = read_budget(lane, port);
-	} while (got >= READ_MORE_FROM && stays && at < LINK_READ_SIZE && budget > 0);
+	} while (got >= READ_MORE_FROM && stays && at < STREAM_READ_SIZE && budget > 0);
 	finish_read(lane);
 	if (got < 0 && got != -EAGAIN)
 		close_if_open(lane, peer, (int)got);
@@ -243,7 +243,7 @@ static int cause_of(struct lane *lane, struct port *port, int error)
 {
 	long cause;
 	do
-		cause = link_read(port->link, lane->read_buffer, LINK_READ_SIZE);
+		cause = stream_read(port->link, lane->read_buffer, STREAM_READ_SIZE);
 	while (cause > 0);
 	return cause != -EAGAIN ? (int)cause : error;
 }

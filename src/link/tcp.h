@@ -13,15 +13,11 @@
 #include <sys/socket.h>
 
 #include "link/link.h"
-
-struct tcp_options {
-	bool has_mark;
-	uint32_t mark;		/* SO_MARK */
-};
+#include "link/socket.h"
 
 /* A listening socket on [::]:port, for IPv4 too; on 0.0.0.0 where there is no IPv6. Port 0 takes any. Returns the
  * descriptor, or a negative errno. */
-int tcp_listen_any(uint16_t port, const struct tcp_options *options);
+int tcp_listen_any(uint16_t port, const struct socket_options *options);
 
 /* A listening socket on one address. Returns the descriptor or a negative errno. */
 int tcp_listen_on(const struct sockaddr *address, socklen_t len);
@@ -33,7 +29,7 @@ uint16_t tcp_local_port(int fd);
 int tcp_accept(int listener, struct sockaddr_storage *ret_remote);
 
 /* Starts to connect. Returns the descriptor (writable once done) or a negative errno. */
-int tcp_connect_start(const struct sockaddr *address, socklen_t len, const struct tcp_options *options);
+int tcp_connect_start(const struct sockaddr *address, socklen_t len, const struct socket_options *options);
 
 /* The result of a started connect once the descriptor is writable: 0 or a negative errno. */
 int tcp_connect_result(int fd);

@@ -13,6 +13,8 @@
 
 enum {
 	DEFAULT_TCP_PORT = 9651,
+	DEFAULT_QUIC_PORT = 9651,
+	DEFAULT_DISCOVERY_PORT = 9650,
 	DEFAULT_API_PORT = 8989,
 	NODE_LANES_MAX = 16,
 	DEFAULT_LANES_MAX = 4,	/* without a number given: one for every two processors, up to this */
@@ -24,6 +26,17 @@ struct node_config {
 	struct endpoint *static_peers;
 	size_t static_peer_count;
 	uint16_t tcp_listen_port;
+	bool disable_quic;
+	uint16_t quic_listen_port;
+	bool disable_discovery;
+	uint16_t discovery_port;
+	char **discovery_interfaces;	/* names; none: all that can do multicast */
+	size_t discovery_interface_count;
+	bool has_vsock_listen_port;
+	uint32_t vsock_listen_port;
+	/* A private network: both or neither. */
+	const char *network_name;
+	const char *network_key_path;
 	struct endpoint api_address;	/* address and port parts only */
 	bool no_tun;
 	const char *tun_name;

@@ -168,7 +168,7 @@ static void attempt_start(struct node *node, const struct endpoint *endpoint, ui
 {
 	struct sockaddr_storage address;
 	socklen_t len = endpoint_sockaddr(endpoint, &address);
-	int fd = tcp_connect_start((struct sockaddr *)&address, len, &node->resources.tcp_options);
+	int fd = tcp_connect_start((struct sockaddr *)&address, len, &node->resources.socket_options);
 	if (fd < 0) {
 		attempt_failed(node, endpoint, ticket, fd);
 		return;

@@ -41,12 +41,12 @@ static void explain_listen(struct problems *problems, const char *what, const ch
 
 static void take_listener(const struct node_config *config, struct resources *resources, struct problems *problems)
 {
-	int fd = tcp_listen_any(config->tcp_listen_port, &resources->tcp_options);
-	if (fd == -EPERM && resources->tcp_options.has_mark) {
+	int fd = tcp_listen_any(config->tcp_listen_port, &resources->socket_options);
+	if (fd == -EPERM && resources->socket_options.has_mark) {
 		problems_add(problems,
 			     "Cannot set the firewall mark %u: permission denied. Run as root, grant CAP_NET_ADMIN, or leave out "
 			     "--firewall-mark.",
-			     resources->tcp_options.mark);
+			     resources->socket_options.mark);
 	} else if (fd < 0) {
 		char where[32];
 		snprintf(where, sizeof(where), "TCP [::]:%u", config->tcp_listen_port);
@@ -81,7 +81,7 @@ bool resources_take(const struct node_config *config, struct resources *ret, str
 		    struct problems *problems)
 {
 	*ret = (struct resources){.listener = -1, .api_listener = -1};
-	ret->tcp_options = (struct tcp_options){.has_mark = config->has_firewall_mark, .mark = config->firewall_mark};
+	ret->socket_options = (struct socket_options){.has_mark = config->has_firewall_mark, .mark = config->firewall_mark};
 	take_key(config, ret, warnings, problems);
 	take_listener(config, ret, problems);
 	take_api_listener(config, ret, problems);

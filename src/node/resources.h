@@ -21,7 +21,7 @@ struct resources {
 	int listener;		/* TCP, or -1 */
 	int api_listener;	/* or -1 */
 	struct tun *tun[LANES_MAX];	/* queues of the interface, one for each lane if the kernel has them; none: not wanted */
-	struct tcp_options tcp_options;
+	struct socket_options socket_options;
 };
 
 /* Takes everything the configuration asks for. Returns true, or false with a line in `problems` for each conflict and nothing

@@ -15,7 +15,7 @@
 
 #include "base/bytes.h"
 #include "fuzz.h"
-#include "link/link.h"
+#include "link/stream.h"
 
 enum { AMOUNTS_MAX = 256, STALLS_MAX = 3 };
 
@@ -140,7 +140,7 @@ static int take_frames(struct link *link)
 {
 	static struct frame_vector vector;
 	do {
-		int error = link_next_frames(link, &vector);
+		int error = stream_next_frames(link, &vector);
 		if (held.count + vector.count > LINK_VECTOR)
 			release(link);
 		memcpy(&held.frames[held.count], vector.frames, vector.count * sizeof(vector.frames[0]));
@@ -156,17 +156,17 @@ static int take_frames(struct link *link)
  * ended the turn. */
 static long turn(struct link *link, size_t budget, bool hold)
 {
-	static uint8_t buffer[LINK_READ_SIZE + LINK_BUFFER_SIZE];
+	static uint8_t buffer[STREAM_READ_SIZE + STREAM_BUFFER_SIZE];
 	size_t at = 0;
 	bool stays;
 	long got, error;
 	do {
-		size_t carried = link_carried(link);
-		stays = hold && carried < LINK_LARGE_CARRY;
-		got = link_read(link, &buffer[at], budget);
+		size_t carried = stream_carried(link);
+		stays = hold && carried < STREAM_LARGE_CARRY;
+		got = stream_read(link, &buffer[at], budget);
 		error = got < 0 ? got : take_frames(link);
 		at += got > 0 ? carried + (size_t)got : 0;
-	} while (error == 0 && stays && at < LINK_READ_SIZE);
+	} while (error == 0 && stays && at < STREAM_READ_SIZE);
 	release(link);
 	memset(buffer, 0xee, at);
 	return error;
@@ -177,7 +177,7 @@ static long drain(struct link *link, size_t budget, bool hold)
 {
 	long end;
 	while ((end = turn(link, budget, hold)) == 0 || end == -EAGAIN)
-		assert(link_carried(link) < FRAME_SIZE_MAX);
+		assert(stream_carried(link) < FRAME_SIZE_MAX);
 	return end;
 }
 
@@ -196,7 +196,7 @@ static void run(struct cut_stream *stream, size_t budget, bool hold)
 	uint8_t *frames = malloc(stream->in_len + 1);
 	size_t frames_len;
 	enum frame_result expected = expect(stream->in, stream->in_len, frames, &frames_len);
-	struct link *link = link_new(&cut_ops, stream, -1, "fuzz");
+	struct link *link = stream_link_new(&cut_ops, stream, -1, "fuzz");
 	long end = drain(link, budget, hold);
 	check_end(link, end, expected);
 	flush(link);

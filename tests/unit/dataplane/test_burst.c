@@ -18,7 +18,7 @@
 enum { SOURCE = 0x00020000, TARGET, OTHER, THIRD };
 
 static uint8_t in[BUFFER_SIZE], out[BUFFER_SIZE], body[BUFFER_SIZE];
-static uint8_t stream[LINK_READ_SIZE];
+static uint8_t stream[STREAM_READ_SIZE];
 
 /* The body's bytes behind its number follow from that, so that parts of other frames would be noticed. */
 static size_t numbered_frame(uint8_t *frame, const char *destination, uint32_t number, size_t body_len)
@@ -202,7 +202,7 @@ static void cut_frames_that_are_large(void **state)
 static void more_than_a_vector_in_one_read(void **state)
 {
 	(void)state;
-	enum { BODY = 4, SIZE = DATA_FRAME_HEADER_SIZE + BODY, FRAMES = LINK_READ_SIZE / SIZE };
+	enum { BODY = 4, SIZE = DATA_FRAME_HEADER_SIZE + BODY, FRAMES = STREAM_READ_SIZE / SIZE };
 	for (unsigned lanes = 1; lanes <= 4; lanes++) {
 		struct fixture f;
 		size_t len = 0;

@@ -201,7 +201,7 @@ static int start_gated(struct fixture *f, struct gate *gate, long hold_ms)
 	tun_fake_on_read(f->tun, gate_pass, gate);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
 	gate->fd = ends[0];
-	struct link *link = link_new(&gated_ops, gate, gate->fd, "gated");
+	struct link *link = stream_link_new(&gated_ops, gate, gate->fd, "gated");
 	assert_int_equal(lanes_add_link(f->lanes, PEER_1, link), 0);
 	fixture_settle(f);
 	return ends[1];

@@ -120,7 +120,7 @@ static void acknowledged_by_tcp(void **state)
 	struct fixture f;
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct sockaddr_storage remote;
-	struct tcp_options options = {0};
+	struct socket_options options = {0};
 	int listener = tcp_listen_on((struct sockaddr *)&address, sizeof(address));
 	assert_true(listener >= 0);
 	address.sin_port = htons(tcp_local_port(listener));

@@ -10,7 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "link/link.h"
+#include "link/stream.h"
 
 static inline int fd_stream_fd(void *stream)
 {
@@ -44,7 +44,7 @@ static inline struct link *fd_link_new(int *ret_far, const char *name)
 	int ends[2];
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
-	struct link *link = link_new(&fd_stream_ops, (void *)(intptr_t)ends[0], ends[0], name);
+	struct link *link = stream_link_new(&fd_stream_ops, (void *)(intptr_t)ends[0], ends[0], name);
 	assert_non_null(link);
 	*ret_far = ends[1];
 	return link;

@@ -15,11 +15,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "link/stream.h"
 #include "link/tcp.h"
 
 enum { WAIT_MS = 5000 };
 
-static const struct tcp_options no_options;
+static const struct socket_options no_options;
 
 static struct sockaddr_in loopback4(uint16_t port)
 {
@@ -96,17 +97,17 @@ static void connection_over_ipv4(void **state)
 	static uint8_t frame[] = {1, 1, 0, 0, 42, 3, 0, 8, 4, 6, 0x80, 0, 0, 0, 7, 0xd0};
 	bool blocked;
 	assert_int_equal(link_send(near, &(struct iovec){frame, sizeof(frame)}, 1, &blocked), sizeof(frame));
-	static uint8_t shared[LINK_BUFFER_SIZE];
+	static uint8_t shared[STREAM_BUFFER_SIZE];
 	struct frame_vector frames;
 	wait_for(link_fd(far), POLLIN);
-	assert_int_equal(link_read(far, shared, LINK_READ_SIZE), sizeof(frame));
-	assert_int_equal(link_next_frames(far, &frames), 0);
+	assert_int_equal(stream_read(far, shared, STREAM_READ_SIZE), sizeof(frame));
+	assert_int_equal(stream_next_frames(far, &frames), 0);
 	assert_int_equal(frames.count, 1);
 	assert_memory_equal(frames.frames[0].bytes, frame, sizeof(frame));
 
 	link_free(near);
 	wait_for(link_fd(far), POLLIN);
-	assert_int_equal(link_read(far, shared, LINK_READ_SIZE), -ENODATA);
+	assert_int_equal(stream_read(far, shared, STREAM_READ_SIZE), -ENODATA);
 	link_free(far);
 	tcp_close(listener);
 }
@@ -127,12 +128,12 @@ static size_t numbered_frame(uint8_t *bytes, unsigned number)
 /* Reads what is there; all frames are the next ones. */
 static void read_numbered(struct link *link, unsigned *number)
 {
-	static uint8_t buffer[LINK_BUFFER_SIZE], expected[1500];
+	static uint8_t buffer[STREAM_BUFFER_SIZE], expected[1500];
 	static struct frame_vector frames;
-	long got = link_read(link, buffer, LINK_READ_SIZE);
+	long got = stream_read(link, buffer, STREAM_READ_SIZE);
 	assert_true(got > 0 || got == -EAGAIN);
 	do {
-		assert_int_equal(link_next_frames(link, &frames), 0);
+		assert_int_equal(stream_next_frames(link, &frames), 0);
 		for (unsigned i = 0; i < frames.count; i++) {
 			assert_int_equal(frames.frames[i].len, numbered_frame(expected, (*number)++));
 			assert_memory_equal(frames.frames[i].bytes, expected, frames.frames[i].len);
@@ -273,7 +274,7 @@ static void dead_before_it_was_a_link(void **state)
 static void firewall_mark(void **state)
 {
 	(void)state;
-	struct tcp_options marked = {.has_mark = true, .mark = 0x51};
+	struct socket_options marked = {.has_mark = true, .mark = 0x51};
 	int listener = tcp_listen_any(0, &marked);
 	if (listener < 0) {
 		assert_int_equal(listener, -EPERM);

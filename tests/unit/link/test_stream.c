@@ -12,15 +12,15 @@
 #include "byte_stream.h"
 #include "fd_stream.h"
 
-static uint8_t shared[LINK_BUFFER_SIZE];
+static uint8_t shared[STREAM_BUFFER_SIZE];
 
-/* Takes all frames there are and compares them; returns what link_next_frames() returned last. */
+/* Takes all frames there are and compares them; returns what stream_next_frames() returned last. */
 static int take_frames(struct link *link, struct check *check)
 {
 	struct frame_vector frames;
 	int error;
 	do {
-		error = link_next_frames(link, &frames);
+		error = stream_next_frames(link, &frames);
 		assert_true(frames.count <= LINK_VECTOR);
 		for (unsigned i = 0; i < frames.count; i++)
 			assert_next_frame(check, &frames.frames[i]);
@@ -43,10 +43,10 @@ static void assert_stream(struct bytes bytes, struct rng *rng, size_t chunk_max,
 		write_all(far, bytes.at + at, len);
 		at += len;
 		size_t budget = budget_max > 1 ? 1 + rng_below(rng, budget_max) : budget_max;
-		while (error == 0 && (got = link_read(link, shared, budget)) > 0) {
+		while (error == 0 && (got = stream_read(link, shared, budget)) > 0) {
 			error = take_frames(link, &check);
 			/* What the next reader of the lane's buffer would do to it. */
-			memset(shared, 0x5a, budget + LINK_LARGE_CARRY);
+			memset(shared, 0x5a, budget + STREAM_LARGE_CARRY);
 		}
 		assert_true(error != 0 || got == -EAGAIN);
 	}
@@ -59,7 +59,7 @@ static void assert_stream(struct bytes bytes, struct rng *rng, size_t chunk_max,
 		assert_int_equal(error, 0);
 		close(far);
 		far = -1;
-		assert_int_equal(link_read(link, shared, LINK_READ_SIZE), twin.ending == END_CLEAN ? -ENODATA : -EPIPE);
+		assert_int_equal(stream_read(link, shared, STREAM_READ_SIZE), twin.ending == END_CLEAN ? -ENODATA : -EPIPE);
 	}
 	if (far >= 0)
 		close(far);
@@ -76,14 +76,14 @@ static void assert_each_cut(struct bytes bytes)
 		int far;
 		struct link *link = fd_link_new(&far, "test");
 		write_all(far, bytes.at, cut);
-		assert_int_equal(link_read(link, shared, LINK_READ_SIZE), cut);
+		assert_int_equal(stream_read(link, shared, STREAM_READ_SIZE), cut);
 		assert_int_equal(take_frames(link, &check), 0);
 		memset(shared, 0x5a, sizeof(shared));
 		write_all(far, bytes.at + cut, bytes.len - cut);
-		assert_int_equal(link_read(link, shared, LINK_READ_SIZE), bytes.len - cut);
+		assert_int_equal(stream_read(link, shared, STREAM_READ_SIZE), bytes.len - cut);
 		assert_int_equal(take_frames(link, &check), 0);
 		assert_int_equal(check.seen, twin.count);
-		assert_int_equal(link_carried(link), 0);
+		assert_int_equal(stream_carried(link), 0);
 		close(far);
 		link_free(link);
 	}
@@ -101,7 +101,7 @@ static void frames_cut_at_every_byte(void **state)
 	add_control(&bytes, &rng, 41, 3, 9);
 	add_data(&bytes, &rng, 1);
 	assert_each_cut(bytes);
-	assert_stream(bytes, &rng, 1, LINK_READ_SIZE);
+	assert_stream(bytes, &rng, 1, STREAM_READ_SIZE);
 	assert_stream(bytes, &rng, STREAM_MAX, 1);
 	free(bytes.at);
 }
@@ -116,11 +116,11 @@ static void many_frames_in_one_read(void **state)
 	int far;
 	struct link *link = fd_link_new(&far, "test");
 	write_all(far, bytes.at, bytes.len);
-	assert_int_equal(link_read(link, shared, LINK_READ_SIZE), bytes.len);
+	assert_int_equal(stream_read(link, shared, STREAM_READ_SIZE), bytes.len);
 	unsigned expected[] = {LINK_VECTOR, LINK_VECTOR, LINK_VECTOR, 1, 0};
 	struct frame_vector frames;
 	for (unsigned i = 0; i < 5; i++) {
-		assert_int_equal(link_next_frames(link, &frames), 0);
+		assert_int_equal(stream_next_frames(link, &frames), 0);
 		assert_int_equal(frames.count, expected[i]);
 	}
 	close(far);
@@ -139,8 +139,8 @@ static void largest_frames(void **state)
 	add_control(&bytes, &rng, 42, 2, 65535);
 	add_data(&bytes, &rng, 3);
 	add_data(&bytes, &rng, 65535);
-	assert_stream(bytes, &rng, 65536, LINK_READ_SIZE);
-	assert_stream(bytes, &rng, 1000, LINK_READ_SIZE);
+	assert_stream(bytes, &rng, 65536, STREAM_READ_SIZE);
+	assert_stream(bytes, &rng, 1000, STREAM_READ_SIZE);
 	assert_stream(bytes, &rng, 65536, 900);
 	free(bytes.at);
 }
@@ -156,23 +156,23 @@ static void carried_bytes(void **state)
 	struct link *link = fd_link_new(&far, "test");
 	struct frame_vector frames;
 	size_t sent = 0;
-	assert_int_equal(link_carried(link), 0);
+	assert_int_equal(stream_carried(link), 0);
 	const size_t cuts[] = {1, 39, 40, 41, 139};
 	for (unsigned i = 0; i < 5; i++) {
 		write_all(far, bytes.at + sent, cuts[i] - sent);
 		sent = cuts[i];
-		assert_true(link_read(link, shared, LINK_READ_SIZE) > 0);
-		assert_int_equal(link_next_frames(link, &frames), 0);
+		assert_true(stream_read(link, shared, STREAM_READ_SIZE) > 0);
+		assert_int_equal(stream_next_frames(link, &frames), 0);
 		assert_int_equal(frames.count, 0);
-		assert_int_equal(link_carried(link), sent);
-		assert_int_equal(link_read(link, shared, LINK_READ_SIZE), -EAGAIN);
-		assert_int_equal(link_carried(link), sent);
+		assert_int_equal(stream_carried(link), sent);
+		assert_int_equal(stream_read(link, shared, STREAM_READ_SIZE), -EAGAIN);
+		assert_int_equal(stream_carried(link), sent);
 	}
 	write_all(far, bytes.at + sent, bytes.len - sent);
-	assert_true(link_read(link, shared, LINK_READ_SIZE) > 0);
-	assert_int_equal(link_next_frames(link, &frames), 0);
+	assert_true(stream_read(link, shared, STREAM_READ_SIZE) > 0);
+	assert_int_equal(stream_next_frames(link, &frames), 0);
 	assert_int_equal(frames.count, 1);
-	assert_int_equal(link_carried(link), 0);
+	assert_int_equal(stream_carried(link), 0);
 	close(far);
 	link_free(link);
 	free(bytes.at);
@@ -188,7 +188,7 @@ static void completed_frame_and_next_cut_one(void **state)
 		add_data(&bytes, &rng, 1400);
 	for (size_t step = 1440 - 45; step <= 1440 + 45; step += 3) {
 		assert_stream(bytes, &rng, STREAM_MAX, step);
-		assert_stream(bytes, &rng, step, LINK_READ_SIZE);
+		assert_stream(bytes, &rng, step, STREAM_READ_SIZE);
 	}
 	free(bytes.at);
 }
@@ -200,10 +200,10 @@ static void skipped_control_frames(void **state)
 	struct bytes bytes = bytes_new();
 	for (int i = 0; i < 200; i++)
 		add_control(&bytes, &rng, 43, 3, 5), add_control(&bytes, &rng, 42, 4, 700);
-	assert_stream(bytes, &rng, 300, LINK_READ_SIZE);
+	assert_stream(bytes, &rng, 300, STREAM_READ_SIZE);
 	add_data(&bytes, &rng, 20);
-	assert_stream(bytes, &rng, 300, LINK_READ_SIZE);
-	assert_stream(bytes, &rng, STREAM_MAX, LINK_READ_SIZE);
+	assert_stream(bytes, &rng, 300, STREAM_READ_SIZE);
+	assert_stream(bytes, &rng, STREAM_MAX, STREAM_READ_SIZE);
 	free(bytes.at);
 }
 
@@ -218,9 +218,9 @@ static void bad_version_and_type(void **state)
 		add_control(&bytes, &rng, 42, 3, 8);
 		add(&bytes, bad[i], 4);
 		add_random(&bytes, &rng, 100);
-		assert_stream(bytes, &rng, 1, LINK_READ_SIZE);
-		assert_stream(bytes, &rng, 60, LINK_READ_SIZE);
-		assert_stream(bytes, &rng, STREAM_MAX, LINK_READ_SIZE);
+		assert_stream(bytes, &rng, 1, STREAM_READ_SIZE);
+		assert_stream(bytes, &rng, 60, STREAM_READ_SIZE);
+		assert_stream(bytes, &rng, STREAM_MAX, STREAM_READ_SIZE);
 		free(bytes.at);
 	}
 }
@@ -237,9 +237,9 @@ static void good_frames_before_a_bad_one(void **state)
 	int far;
 	struct link *link = fd_link_new(&far, "test");
 	write_all(far, bytes.at, bytes.len);
-	assert_int_equal(link_read(link, shared, LINK_READ_SIZE), bytes.len);
+	assert_int_equal(stream_read(link, shared, STREAM_READ_SIZE), bytes.len);
 	struct frame_vector frames;
-	assert_int_equal(link_next_frames(link, &frames), -EPROTO);
+	assert_int_equal(stream_next_frames(link, &frames), -EPROTO);
 	assert_int_equal(frames.count, 2);
 	close(far);
 	link_free(link);
@@ -255,7 +255,7 @@ static void end_of_stream_at_every_byte(void **state)
 	add_data(&bytes, &rng, 30);
 	for (size_t len = bytes.len; len > 0; len--) {
 		bytes.len = len;
-		assert_stream(bytes, &rng, STREAM_MAX, LINK_READ_SIZE);
+		assert_stream(bytes, &rng, STREAM_MAX, STREAM_READ_SIZE);
 	}
 	free(bytes.at);
 }
@@ -289,7 +289,7 @@ static void random_streams(void **state)
 		if (rng_below(&rng, 3) == 0)
 			add_random(&bytes, &rng, rng_below(&rng, 200));
 		size_t chunk = 2 + rng_below(&rng, seed % 3 == 0 ? 100 : 70000);
-		size_t budget = 2 + rng_below(&rng, seed % 5 == 0 ? 100 : LINK_READ_SIZE - 1);
+		size_t budget = 2 + rng_below(&rng, seed % 5 == 0 ? 100 : STREAM_READ_SIZE - 1);
 		assert_stream(bytes, &rng, chunk, budget);
 		free(bytes.at);
 	}

@@ -9,9 +9,9 @@
 #include <errno.h>
 
 #include "byte_stream.h"
-#include "link/link.h"
+#include "link/stream.h"
 
-static uint8_t shared[LINK_BUFFER_SIZE];
+static uint8_t shared[STREAM_BUFFER_SIZE];
 
 /* A connection that brings the stream in pieces and remembers what it was asked. */
 struct pieces {
@@ -48,7 +48,7 @@ static const struct stream_ops pieces_ops = {.read = pieces_read, .close = piece
 
 static struct link *pieces_link(struct pieces *pieces)
 {
-	struct link *link = link_new(&pieces_ops, pieces, -1, "pieces");
+	struct link *link = stream_link_new(&pieces_ops, pieces, -1, "pieces");
 	assert_non_null(link);
 	return link;
 }
@@ -62,7 +62,7 @@ static void hold_frames(struct link *link, struct held *held)
 {
 	struct frame_vector vector;
 	do {
-		assert_int_equal(link_next_frames(link, &vector), 0);
+		assert_int_equal(stream_next_frames(link, &vector), 0);
 		assert_true(held->count + vector.count <= FRAMES_MAX);
 		memcpy(&held->frames[held->count], vector.frames, vector.count * sizeof(vector.frames[0]));
 		held->count += vector.count;
@@ -73,22 +73,22 @@ static void hold_frames(struct link *link, struct held *held)
  * Only then are the frames looked at, and all of them are still there. Returns what the last read returned. */
 static long read_turn(struct link *link, struct rng *rng, struct check *check)
 {
-	static uint8_t buffer[LINK_READ_SIZE + LINK_BUFFER_SIZE];
+	static uint8_t buffer[STREAM_READ_SIZE + STREAM_BUFFER_SIZE];
 	static struct held held;
 	size_t at = 0;
 	bool stays;
 	long got;
 	held.count = 0;
 	do {
-		size_t carried = link_carried(link), budget = LINK_READ_SIZE;
-		stays = carried < LINK_LARGE_CARRY;
+		size_t carried = stream_carried(link), budget = STREAM_READ_SIZE;
+		stays = carried < STREAM_LARGE_CARRY;
 		if (rng_below(rng, 4) == 0)
-			budget = 1 + rng_below(rng, LINK_READ_SIZE);
-		got = link_read(link, buffer + at, budget);
+			budget = 1 + rng_below(rng, STREAM_READ_SIZE);
+		got = stream_read(link, buffer + at, budget);
 		if (got > 0)
 			hold_frames(link, &held);
 		at += got > 0 ? carried + (size_t)got : 0;
-	} while (got > 0 && stays && at < LINK_READ_SIZE);
+	} while (got > 0 && stays && at < STREAM_READ_SIZE);
 	for (size_t i = 0; i < held.count; i++)
 		assert_next_frame(check, &held.frames[i]);
 	memset(buffer, 0x5a, sizeof(buffer));
@@ -117,7 +117,7 @@ static void reads_behind_one_another(void **state)
 		assert_int_equal(twin.ending, END_CLEAN);
 		struct check check = {.twin = &twin, .bytes = pieces.bytes};
 		struct link *link = pieces_link(&pieces);
-		pieces.next = 1 + (long)rng_below(&rng, seed % 3 == 0 ? 3000 : 2 * LINK_READ_SIZE);
+		pieces.next = 1 + (long)rng_below(&rng, seed % 3 == 0 ? 3000 : 2 * STREAM_READ_SIZE);
 		long got;
 		while ((got = read_turn(link, &rng, &check)) > 0)
 			continue;
@@ -135,10 +135,10 @@ static struct link *link_with_carry(struct pieces *pieces, size_t cut)
 	struct link *link = pieces_link(pieces);
 	pieces->at = 0;
 	pieces->next = (long)cut;
-	assert_int_equal(link_read(link, shared, LINK_READ_SIZE), cut);
-	assert_int_equal(link_next_frames(link, &frames), 0);
+	assert_int_equal(stream_read(link, shared, STREAM_READ_SIZE), cut);
+	assert_int_equal(stream_next_frames(link, &frames), 0);
 	assert_int_equal(frames.count, 0);
-	assert_int_equal(link_carried(link), cut);
+	assert_int_equal(stream_carried(link), cut);
 	pieces->next = STREAM_MAX;
 	return link;
 }
@@ -153,12 +153,12 @@ static void small_cut_frame_moves_to_the_buffer(void **state)
 	add_data(&pieces.bytes, &rng, 10000);
 	size_t first = pieces.bytes.len;
 	add_data(&pieces.bytes, &rng, 50);
-	for (size_t cut = 1; cut < LINK_LARGE_CARRY; cut += cut < 50 ? 1 : 289) {
+	for (size_t cut = 1; cut < STREAM_LARGE_CARRY; cut += cut < 50 ? 1 : 289) {
 		struct link *link = link_with_carry(&pieces, cut);
 		memset(shared, 0x5a, sizeof(shared));
-		assert_int_equal(link_read(link, shared, LINK_READ_SIZE), pieces.bytes.len - cut);
-		assert_int_equal(pieces.asked, LINK_READ_SIZE);
-		assert_int_equal(link_next_frames(link, &frames), 0);
+		assert_int_equal(stream_read(link, shared, STREAM_READ_SIZE), pieces.bytes.len - cut);
+		assert_int_equal(pieces.asked, STREAM_READ_SIZE);
+		assert_int_equal(stream_next_frames(link, &frames), 0);
 		assert_int_equal(frames.count, 2);
 		assert_ptr_equal(frames.frames[0].bytes, shared);
 		assert_ptr_equal(frames.frames[1].bytes, shared + first);
@@ -174,7 +174,7 @@ static void small_cut_frame_moves_to_the_buffer(void **state)
 static void large_cut_frame_is_completed_in_the_link(void **state)
 {
 	(void)state;
-	static const size_t cuts[] = {LINK_LARGE_CARRY, LINK_LARGE_CARRY + 1, 9000, 10038, 10039};
+	static const size_t cuts[] = {STREAM_LARGE_CARRY, STREAM_LARGE_CARRY + 1, 9000, 10038, 10039};
 	struct rng rng = rng_seeded(11);
 	struct pieces pieces = {.bytes = bytes_new()};
 	struct frame_vector frames;
@@ -184,17 +184,17 @@ static void large_cut_frame_is_completed_in_the_link(void **state)
 	for (unsigned i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
 		struct link *link = link_with_carry(&pieces, cuts[i]);
 		memset(shared, 0x5a, sizeof(shared));
-		assert_int_equal(link_read(link, shared, LINK_READ_SIZE), first - cuts[i]);
+		assert_int_equal(stream_read(link, shared, STREAM_READ_SIZE), first - cuts[i]);
 		assert_int_equal(pieces.asked, first - cuts[i]);
-		assert_int_equal(link_next_frames(link, &frames), 0);
+		assert_int_equal(stream_next_frames(link, &frames), 0);
 		assert_int_equal(frames.count, 1);
 		assert_int_equal(frames.frames[0].len, first);
 		assert_memory_equal(frames.frames[0].bytes, pieces.bytes.at, first);
 		for (size_t at = 0; at < sizeof(shared); at++)
 			assert_int_equal(shared[at], 0x5a);
-		assert_int_equal(link_carried(link), 0);
-		assert_int_equal(link_read(link, shared, LINK_READ_SIZE), pieces.bytes.len - first);
-		assert_int_equal(link_next_frames(link, &frames), 0);
+		assert_int_equal(stream_carried(link), 0);
+		assert_int_equal(stream_read(link, shared, STREAM_READ_SIZE), pieces.bytes.len - first);
+		assert_int_equal(stream_next_frames(link, &frames), 0);
 		assert_int_equal(frames.count, 1);
 		assert_ptr_equal(frames.frames[0].bytes, shared);
 		link_free(link);
@@ -207,18 +207,18 @@ static void assert_bytewise(struct pieces *pieces, unsigned frames_at_end)
 {
 	struct frame_vector frames;
 	size_t last = pieces->bytes.len - 1;
-	struct link *link = link_with_carry(pieces, LINK_LARGE_CARRY);
+	struct link *link = link_with_carry(pieces, STREAM_LARGE_CARRY);
 	uint8_t *expected = NULL;
 	pieces->next = 1;
-	for (size_t at = LINK_LARGE_CARRY; at <= last; at++) {
-		size_t budget = at % 3 == 0 ? 5 : LINK_READ_SIZE, missing = pieces->bytes.len - at;
-		assert_int_equal(link_read(link, shared, budget), 1);
+	for (size_t at = STREAM_LARGE_CARRY; at <= last; at++) {
+		size_t budget = at % 3 == 0 ? 5 : STREAM_READ_SIZE, missing = pieces->bytes.len - at;
+		assert_int_equal(stream_read(link, shared, budget), 1);
 		assert_int_equal(pieces->asked, budget < missing ? budget : missing);
 		assert_true(expected == NULL || pieces->to == expected);
 		expected = pieces->to + 1;
-		assert_int_equal(link_next_frames(link, &frames), 0);
+		assert_int_equal(stream_next_frames(link, &frames), 0);
 		assert_int_equal(frames.count, at == last ? frames_at_end : 0);
-		assert_int_equal(link_carried(link), at == last ? 0 : at + 1);
+		assert_int_equal(stream_carried(link), at == last ? 0 : at + 1);
 	}
 	if (frames_at_end > 0)
 		assert_memory_equal(frames.frames[0].bytes, pieces->bytes.at, pieces->bytes.len);
@@ -245,7 +245,7 @@ static void large_frames_byte_by_byte(void **state)
 static void reads_of_nothing(void **state)
 {
 	(void)state;
-	static const size_t cuts[] = {1, 39, 41, LINK_LARGE_CARRY - 1, LINK_LARGE_CARRY, 10039};
+	static const size_t cuts[] = {1, 39, 41, STREAM_LARGE_CARRY - 1, STREAM_LARGE_CARRY, 10039};
 	struct rng rng = rng_seeded(13);
 	struct pieces pieces = {.bytes = bytes_new()};
 	struct frame_vector frames;
@@ -253,21 +253,21 @@ static void reads_of_nothing(void **state)
 	for (unsigned i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
 		struct link *link = link_with_carry(&pieces, cuts[i]);
 		pieces.next = -ECONNRESET;
-		assert_int_equal(link_read(link, shared, LINK_READ_SIZE), -ECONNRESET);
+		assert_int_equal(stream_read(link, shared, STREAM_READ_SIZE), -ECONNRESET);
 		pieces.next = 0;
-		assert_int_equal(link_read(link, shared, LINK_READ_SIZE), -EPIPE);
+		assert_int_equal(stream_read(link, shared, STREAM_READ_SIZE), -EPIPE);
 		pieces.next = -EAGAIN;
-		assert_int_equal(link_read(link, shared, LINK_READ_SIZE), -EAGAIN);
-		assert_int_equal(link_carried(link), cuts[i]);
-		assert_int_equal(link_next_frames(link, &frames), 0);
+		assert_int_equal(stream_read(link, shared, STREAM_READ_SIZE), -EAGAIN);
+		assert_int_equal(stream_carried(link), cuts[i]);
+		assert_int_equal(stream_next_frames(link, &frames), 0);
 		assert_int_equal(frames.count, 0);
 		pieces.next = STREAM_MAX;
-		assert_int_equal(link_read(link, shared, LINK_READ_SIZE), pieces.bytes.len - cuts[i]);
-		assert_int_equal(link_next_frames(link, &frames), 0);
+		assert_int_equal(stream_read(link, shared, STREAM_READ_SIZE), pieces.bytes.len - cuts[i]);
+		assert_int_equal(stream_next_frames(link, &frames), 0);
 		assert_int_equal(frames.count, 1);
 		assert_memory_equal(frames.frames[0].bytes, pieces.bytes.at, pieces.bytes.len);
 		pieces.next = 0;
-		assert_int_equal(link_read(link, shared, LINK_READ_SIZE), -ENODATA);
+		assert_int_equal(stream_read(link, shared, STREAM_READ_SIZE), -ENODATA);
 		link_free(link);
 	}
 	free(pieces.bytes.at);
@@ -282,5 +282,5 @@ int main(void)
 		cmocka_unit_test(large_frames_byte_by_byte),
 		cmocka_unit_test(reads_of_nothing),
 	};
-	return cmocka_run_group_tests_name("link_read", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("stream_read", tests, NULL, NULL);
 }

@@ -113,7 +113,7 @@ static const struct stream_ops narrow_ops = {.read = narrow_read, .writev = narr
 static struct link *narrow_link(struct narrow **ret)
 {
 	*ret = calloc(1, sizeof(**ret));
-	struct link *link = link_new(&narrow_ops, *ret, -1, "narrow");
+	struct link *link = stream_link_new(&narrow_ops, *ret, -1, "narrow");
 	assert_non_null(link);
 	return link;
 }
