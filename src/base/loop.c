@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/loop.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
-#include <uv.h>
 
 #include "base/list.h"
+#include "base/loop_internal.h"
 
 /* What a watcher is; all of them hang on the loop's list, so that loop_free() can close what is left. */
 struct watcher {
@@ -87,6 +85,16 @@ static void wake_up(struct loop *loop)
 	loop->asleep = false;
 	if (loop->after_sleep != NULL)
 		loop->after_sleep(loop->round_context);
+}
+
+uv_loop_t *loop_uv(struct loop *loop)
+{
+	return &loop->uv;
+}
+
+void loop_callback_begins(uv_loop_t *uv)
+{
+	wake_up(container_of(uv, struct loop, uv));
 }
 
 static void on_check(uv_check_t *handle)

@@ -64,6 +64,24 @@ void loop_wake_free(struct loop_wake *wake);
 /* Calls back in the loop when the process gets this signal. Lives as long as the loop. Returns 0 or a negative errno. */
 int loop_on_signal(struct loop *loop, int signal, void (*callback)(void *context), void *context);
 
+/* ---- names ------------------------------------------------------------------------------------------------------- */
+
+enum { LOOP_ADDRESSES_MAX = 8 };
+
+struct sockaddr_storage;
+struct loop_resolve;
+
+/* Asks the system for the addresses of a host name, in the order it prefers, without their ports. The callback is called
+ * once, in a later round, with `error` 0 and at least one address, or with a negative errno: -ENOENT when there is no such
+ * name, -EAGAIN when it could not be found out now. Returns NULL without memory. */
+struct loop_resolve *loop_resolve_start(struct loop *loop, const char *host,
+					void (*callback)(void *context, int error, const struct sockaddr_storage *addresses,
+							 unsigned count),
+					void *context);
+
+/* Ends it without a callback; not after the callback. NULL is fine. */
+void loop_resolve_cancel(struct loop_resolve *resolve);
+
 /* Processors this process may use; at least 1. Any thread. */
 unsigned loop_available_processors(void);
 

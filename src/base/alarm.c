@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/alarm.h"
+
+#include <stdlib.h>
+
+#ifdef __linux__
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+struct loop_alarm {
+	int fd;
+	struct loop_io *io;
+	uint64_t at_us;		/* UINT64_MAX: not armed */
+	void (*callback)(void *context);
+	void *context;
+};
+
+static void on_expired(void *context, int events, int error)
+{
+	struct loop_alarm *alarm = context;
+	uint64_t expirations;
+	(void)events;
+	(void)error;
+	if (read(alarm->fd, &expirations, sizeof(expirations)) < 0)
+		return;
+	alarm->at_us = UINT64_MAX;
+	alarm->callback(alarm->context);
+}
+
+struct loop_alarm *loop_alarm_new(struct loop *loop, void (*callback)(void *context), void *context)
+{
+	struct loop_alarm *alarm = calloc(1, sizeof(*alarm));
+	if (alarm == NULL)
+		return NULL;
+	*alarm = (struct loop_alarm){.at_us = UINT64_MAX, .callback = callback, .context = context};
+	alarm->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (alarm->fd >= 0)
+		alarm->io = loop_io_new(loop, alarm->fd, on_expired, alarm);
+	if (alarm->io == NULL) {
+		loop_alarm_free(alarm);
+		return NULL;
+	}
+	loop_io_watch(alarm->io, LOOP_READABLE);
+	return alarm;
+}
+
+void loop_alarm_set(struct loop_alarm *alarm, uint64_t at_us)
+{
+	if (at_us == alarm->at_us)
+		return;
+	alarm->at_us = at_us;
+	/* All zero would disarm, but time 0 is past. */
+	uint64_t at = at_us == UINT64_MAX ? 0 : at_us > 0 ? at_us : 1;
+	const struct itimerspec spec = {
+		.it_value = {.tv_sec = (time_t)(at / 1000000), .tv_nsec = (long)(at % 1000000 * 1000)}};
+	timerfd_settime(alarm->fd, TFD_TIMER_ABSTIME, &spec, NULL);
+}
+
+void loop_alarm_free(struct loop_alarm *alarm)
+{
+	if (alarm == NULL)
+		return;
+	loop_io_free(alarm->io);
+	if (alarm->fd >= 0)
+		close(alarm->fd);
+	free(alarm);
+}
+
+#else
+
+struct loop_alarm {
+	struct loop_timer *timer;
+	struct loop *loop;
+};
+
+struct loop_alarm *loop_alarm_new(struct loop *loop, void (*callback)(void *context), void *context)
+{
+	struct loop_alarm *alarm = calloc(1, sizeof(*alarm));
+	if (alarm == NULL)
+		return NULL;
+	alarm->loop = loop;
+	alarm->timer = loop_timer_new(loop, callback, context);
+	if (alarm->timer == NULL) {
+		free(alarm);
+		return NULL;
+	}
+	return alarm;
+}
+
+void loop_alarm_set(struct loop_alarm *alarm, uint64_t at_us)
+{
+	uint64_t now_us = monotonic_us();
+	uint64_t wait_ms = at_us > now_us ? (at_us - now_us + 999) / 1000 : 0;
+	loop_timer_set(alarm->timer, at_us == UINT64_MAX ? UINT64_MAX : loop_now_ms(alarm->loop) + wait_ms);
+}
+
+void loop_alarm_free(struct loop_alarm *alarm)
+{
+	if (alarm == NULL)
+		return;
+	loop_timer_free(alarm->timer);
+	free(alarm);
+}
+
+#endif
