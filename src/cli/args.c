@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/args.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include "cli/suggest.h"
 #include "cli/values.h"
 #include "node/config.h"
+
+#define PRIVATE_NAME "mycelium-private"
 
 /* Every step returns 0 to go on, or -ECANCELED with `status` set. */
 struct parse {
@@ -107,6 +110,12 @@ static int bad_peer(struct parse *p, const char *value, const char *reason)
 	return error_end(p);
 }
 
+static int out_of_memory(struct parse *p)
+{
+	fputs("error: out of memory\n", p->err);
+	return stop(p, EXIT_STATUS_FAILED);
+}
+
 static int add_peer(struct parse *p, const char *value)
 {
 	struct args *args = p->args;
@@ -115,69 +124,119 @@ static int add_peer(struct parse *p, const char *value)
 	if (endpoint_parse(value, &endpoint, error) < 0)
 		return bad_peer(p, value, error);
 	struct endpoint *grown = reallocarray(args->peers, args->peer_count + 1, sizeof(*grown));
-	if (grown == NULL) {
-		fputs("error: out of memory\n", p->err);
-		return stop(p, EXIT_STATUS_FAILED);
-	}
+	if (grown == NULL)
+		return out_of_memory(p);
 	args->peers = grown;
 	args->peers[args->peer_count++] = endpoint;
 	return 0;
 }
 
-static int set_number(struct parse *p, const struct cli_option *option, const char *value)
+static int add_discovery_interface(struct parse *p, const struct cli_option *option, const char *value)
 {
-	uint64_t number = 0;
+	struct args *args = p->args;
 	char error[VALUE_ERROR_SIZE];
-	uint64_t max = option->id == OPTION_TCP_LISTEN_PORT ? UINT16_MAX : UINT32_MAX;
-	if (value_parse_unsigned(value, max, &number, error) < 0)
+	if (value_check_interface_name(value, error) < 0)
 		return bad_value(p, option, value, error);
-	if (option->id == OPTION_TCP_LISTEN_PORT) {
-		p->args->tcp_listen_port = (uint16_t)number;
-	} else {
-		p->args->firewall_mark = (uint32_t)number;
-		p->args->has_firewall_mark = true;
-	}
+	const char **grown = reallocarray(args->discovery_interfaces, args->discovery_interface_count + 1,
+					  sizeof(*grown));
+	if (grown == NULL)
+		return out_of_memory(p);
+	args->discovery_interfaces = grown;
+	args->discovery_interfaces[args->discovery_interface_count++] = value;
 	return 0;
 }
 
-static int set_path(struct parse *p, const struct cli_option *option, const char *value)
+static int set_port(struct parse *p, const struct cli_option *option, const char *value, uint16_t *ret)
+{
+	uint64_t number = 0;
+	char error[VALUE_ERROR_SIZE];
+	if (value_parse_unsigned(value, UINT16_MAX, &number, error) < 0)
+		return bad_value(p, option, value, error);
+	*ret = (uint16_t)number;
+	return 0;
+}
+
+static int set_number(struct parse *p, const struct cli_option *option, const char *value, bool *ret_has, uint32_t *ret)
+{
+	uint64_t number = 0;
+	char error[VALUE_ERROR_SIZE];
+	if (value_parse_unsigned(value, UINT32_MAX, &number, error) < 0)
+		return bad_value(p, option, value, error);
+	*ret = (uint32_t)number;
+	*ret_has = true;
+	return 0;
+}
+
+static int set_path(struct parse *p, const struct cli_option *option, const char *value, const char **ret)
 {
 	if (*value == '\0')
 		return missing_value(p, option);
-	if (option->id == OPTION_KEY_FILE)
-		p->args->key_file = value;
-	else
-		p->args->config_file = value;
+	*ret = value;
 	return 0;
+}
+
+/* What stands for itself or is refused with a reason. */
+static int set_word(struct parse *p, const struct cli_option *option, const char *value)
+{
+	struct args *args = p->args;
+	char error[VALUE_ERROR_SIZE];
+	int result = 0;
+	switch (option->id) {
+	case OPTION_LOG_FORMAT:
+		result = value_parse_log_format(value, &args->log_format, error);
+		break;
+	case OPTION_API_ADDR:
+		result = value_parse_socket_address(value, &args->api_address, error);
+		break;
+	case OPTION_TUN_NAME:
+		result = value_check_interface_name(value, error);
+		args->tun_name = value;
+		break;
+	case OPTION_NETWORK_NAME:
+		result = value_check_network_name(value, error);
+		args->network_name = value;
+		break;
+	default:
+		assert(option->id == OPTION_LANES);
+		result = value_parse_lanes(value, &args->lanes, error);
+		break;
+	}
+	return result < 0 ? bad_value(p, option, value, error) : 0;
 }
 
 static int set_value(struct parse *p, const struct cli_option *option, const char *value)
 {
-	char error[VALUE_ERROR_SIZE];
-	int result = 0;
+	struct args *args = p->args;
 	switch (option->id) {
 	case OPTION_PEERS:
 		return add_peer(p, value);
+	case OPTION_PEER_DISCOVERY_INTERFACE:
+		return add_discovery_interface(p, option, value);
 	case OPTION_TCP_LISTEN_PORT:
+		return set_port(p, option, value, &args->tcp_listen_port);
+	case OPTION_QUIC_LISTEN_PORT:
+		return set_port(p, option, value, &args->quic_listen_port);
+	case OPTION_PEER_DISCOVERY_PORT:
+		return set_port(p, option, value, &args->discovery_port);
 	case OPTION_FIREWALL_MARK:
-		return set_number(p, option, value);
-	case OPTION_LOG_FORMAT:
-		result = value_parse_log_format(value, &p->args->log_format, error);
-		break;
-	case OPTION_API_ADDR:
-		result = value_parse_socket_address(value, &p->args->api_address, error);
-		break;
-	case OPTION_TUN_NAME:
-		result = value_check_tun_name(value, error);
-		p->args->tun_name = value;
-		break;
-	case OPTION_LANES:
-		result = value_parse_lanes(value, &p->args->lanes, error);
-		break;
+		return set_number(p, option, value, &args->has_firewall_mark, &args->firewall_mark);
+	case OPTION_VSOCK_LISTEN_PORT:
+		return set_number(p, option, value, &args->has_vsock_listen_port, &args->vsock_listen_port);
+	case OPTION_KEY_FILE:
+		return set_path(p, option, value, &args->key_file);
+	case OPTION_CONFIG_FILE:
+		return set_path(p, option, value, &args->config_file);
+	case OPTION_NETWORK_KEY_FILE:
+		return set_path(p, option, value, &args->network_key_file);
 	default:
-		return set_path(p, option, value);
+		return set_word(p, option, value);
 	}
-	return result < 0 ? bad_value(p, option, value, error) : 0;
+}
+
+/* The program goes by two names; under any other it is itself. */
+static const char *version_name(const struct parse *p)
+{
+	return strcmp(p->path.program, PRIVATE_NAME) == 0 ? PRIVATE_NAME : cli_root.name;
 }
 
 static int set_flag(struct parse *p, const struct cli_option *option, bool is_long)
@@ -187,7 +246,7 @@ static int set_flag(struct parse *p, const struct cli_option *option, bool is_lo
 		help_page(p->out, &p->path, is_long);
 		return stop(p, EXIT_STATUS_OK);
 	case OPTION_VERSION:
-		fprintf(p->out, "%s %s\n", cli_root.name, MYCELIUM_VERSION);
+		fprintf(p->out, "%s %s\n", version_name(p), MYCELIUM_VERSION);
 		return stop(p, EXIT_STATUS_OK);
 	case OPTION_DEBUG:
 		p->args->debug = true;
@@ -201,11 +260,16 @@ static int set_flag(struct parse *p, const struct cli_option *option, bool is_lo
 	case OPTION_JSON:
 		p->args->json = true;
 		return 0;
-	case OPTION_FORCE:
-		p->args->force = true;
+	case OPTION_DISABLE_QUIC:
+		p->args->disable_quic = true;
+		return 0;
+	case OPTION_DISABLE_PEER_DISCOVERY:
+		p->args->disable_discovery = true;
 		return 0;
 	default:
-		return 0;	/* accepted without effect */
+		assert(option->id == OPTION_FORCE);
+		p->args->force = true;
+		return 0;
 	}
 }
 
@@ -213,7 +277,7 @@ static int note_seen(struct parse *p, const struct cli_option *option)
 {
 	bool was_seen = p->seen[option->id];
 	p->seen[option->id] = p->any_seen = true;
-	if (!was_seen || option->is_list)
+	if (!was_seen || option->is_list || option->is_repeatable)
 		return 0;
 	fputs("error: the argument '", p->err);
 	help_option_name(p->err, option);
@@ -391,6 +455,8 @@ void args_defaults(struct args *args)
 		.command = COMMAND_NODE,
 		.log_format = LOG_FORMAT_COMPACT,
 		.tcp_listen_port = DEFAULT_TCP_PORT,
+		.quic_listen_port = DEFAULT_QUIC_PORT,
+		.discovery_port = DEFAULT_DISCOVERY_PORT,
 		.api_address = {
 			.family = ENDPOINT_IPV4,
 			.address = {{127, 0, 0, 1}},
@@ -426,5 +492,6 @@ int args_parse(int argc, char **argv, FILE *out, FILE *err, struct args *ret, en
 void args_free(struct args *args)
 {
 	free(args->peers);
+	free(args->discovery_interfaces);
 	*args = (struct args){0};
 }

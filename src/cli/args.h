@@ -29,12 +29,22 @@ struct args {
 	struct endpoint *peers;
 	size_t peer_count;
 	uint16_t tcp_listen_port;
+	bool disable_quic;
+	uint16_t quic_listen_port;
+	uint16_t discovery_port;
+	bool disable_discovery;
+	const char **discovery_interfaces;
+	size_t discovery_interface_count;
 	struct endpoint api_address;
 	bool no_tun;
 	const char *tun_name;		/* NULL when not given */
 	unsigned lanes;			/* 0 when not given */
 	bool has_firewall_mark;
 	uint32_t firewall_mark;
+	bool has_vsock_listen_port;
+	uint32_t vsock_listen_port;
+	const char *network_name;	/* NULL when not given */
+	const char *network_key_file;	/* NULL when not given */
 	bool json;			/* inspect, peers list, routes */
 	bool force;			/* generate-keys */
 	const char *key;		/* inspect; NULL when not given */

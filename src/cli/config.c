@@ -36,13 +36,37 @@ char *config_default_path(void)
 	return len < 0 ? NULL : path;
 }
 
+/* A port as the two places name it. */
+struct port_choice {
+	const char *key;
+	uint16_t by_default, given;	/* `given` on the command line, or the default */
+	bool is_in_file;
+	uint16_t in_file;
+};
+
 /* The port of the command line when it differs from the default, else the file's, else the default. */
-static void merge_port(const struct args *args, const struct config_file *file, const char *path, struct config *ret)
+static uint16_t merge_port(const struct port_choice *choice, const char *path)
 {
-	bool from_file = args->tcp_listen_port == DEFAULT_TCP_PORT && file->has_tcp_listen_port;
-	ret->node.tcp_listen_port = from_file ? file->tcp_listen_port : args->tcp_listen_port;
-	if (from_file)
-		log_info("config", "tcp_listen_port %u from %s", (unsigned)file->tcp_listen_port, path);
+	if (choice->given != choice->by_default || !choice->is_in_file)
+		return choice->given;
+	log_info("config", "%s %u from %s", choice->key, (unsigned)choice->in_file, path);
+	return choice->in_file;
+}
+
+static void merge_ports(const struct args *args, const struct config_file *file, const char *path,
+			struct node_config *ret)
+{
+	const struct port_choice tcp = {"tcp_listen_port", DEFAULT_TCP_PORT, args->tcp_listen_port,
+					file->has_tcp_listen_port, file->tcp_listen_port};
+	const struct port_choice quic = {"quic_listen_port", DEFAULT_QUIC_PORT, args->quic_listen_port,
+					 file->has_quic_listen_port, file->quic_listen_port};
+	const struct port_choice discovery = {"peer_discovery_port", DEFAULT_DISCOVERY_PORT, args->discovery_port,
+					      file->has_discovery_port, file->discovery_port};
+	ret->tcp_listen_port = merge_port(&tcp, path);
+	ret->quic_listen_port = merge_port(&quic, path);
+	ret->discovery_port = merge_port(&discovery, path);
+	ret->has_vsock_listen_port = args->has_vsock_listen_port || file->has_vsock_listen_port;
+	ret->vsock_listen_port = args->has_vsock_listen_port ? args->vsock_listen_port : file->vsock_listen_port;
 }
 
 /* By the same rule. */
@@ -85,6 +109,63 @@ static int merge_peers(const struct args *args, const struct config_file *file, 
 	return 0;
 }
 
+/* The interfaces of the command line, if there are any, replace those of the file. */
+static int merge_discovery(const struct args *args, const struct config_file *file, struct config *ret,
+			   struct problems *warnings)
+{
+	bool is_given = args->discovery_interface_count > 0;
+	size_t count = is_given ? args->discovery_interface_count : file->discovery_interface_count;
+	ret->node.disable_discovery = args->disable_discovery || file->disable_discovery;
+	if (ret->node.disable_discovery && count > 0) {
+		problems_add(warnings, "--disable-peer-discovery is set, ignoring --peer-discovery-interface values");
+		return 0;
+	}
+	ret->discovery_interfaces = calloc(count + 1, sizeof(*ret->discovery_interfaces));
+	if (ret->discovery_interfaces == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		char *name = strdup(is_given ? args->discovery_interfaces[i] : file->discovery_interfaces[i]);
+		if (name == NULL)
+			return -ENOMEM;
+		ret->discovery_interfaces[ret->discovery_interface_count++] = name;
+	}
+	ret->node.discovery_interfaces = ret->discovery_interfaces;
+	ret->node.discovery_interface_count = ret->discovery_interface_count;
+	return 0;
+}
+
+/* Whoever names half a private network must not end up in the public one. */
+static int check_network(const struct args *args, const struct config_file *file, struct problems *problems)
+{
+	const char *name = args->network_name != NULL ? "--network-name" :
+			   file->network_name != NULL ? "network_name" : NULL;
+	const char *key = args->network_key_file != NULL ? "--network-key-file" :
+			  file->network_key_file != NULL ? "network_key_file" : NULL;
+	if ((name == NULL) == (key == NULL))
+		return 0;
+	problems_add(problems,
+		     "A private network needs both --network-name and --network-key-file (or network_name and "
+		     "network_key_file in the file); only %s is given.", name != NULL ? name : key);
+	return -EINVAL;
+}
+
+/* Both halves are there, or neither is. */
+static int merge_network(const struct args *args, const struct config_file *file, struct config *ret)
+{
+	const char *name = args->network_name != NULL ? args->network_name : file->network_name;
+	const char *key_path = args->network_key_file != NULL ? args->network_key_file : file->network_key_file;
+	bool is_private = name != NULL && key_path != NULL;
+	/* QUIC peers could not be told apart by the key of the network. */
+	ret->node.disable_quic = args->disable_quic || file->disable_quic || is_private;
+	if (!is_private)
+		return 0;
+	ret->network_name = strdup(name);
+	ret->network_key_path = strdup(key_path);
+	ret->node.network_name = ret->network_name;
+	ret->node.network_key_path = ret->network_key_path;
+	return ret->network_name == NULL || ret->network_key_path == NULL ? -ENOMEM : 0;
+}
+
 static int merge_names(const struct args *args, const struct config_file *file, struct config *ret)
 {
 	const char *tun_name = args->tun_name != NULL ? args->tun_name :
@@ -108,13 +189,17 @@ static unsigned default_lanes(void)
 static int merge(const struct args *args, const struct config_file *file, const char *path, struct config *ret,
 		 struct problems *warnings)
 {
-	merge_port(args, file, path, ret);
+	merge_ports(args, file, path, &ret->node);
 	merge_api_address(args, file, path, ret);
 	ret->node.no_tun = args->no_tun || file->no_tun;
 	ret->node.lanes = args->lanes != 0 ? args->lanes : file->lanes != 0 ? file->lanes : default_lanes();
 	ret->node.has_firewall_mark = args->has_firewall_mark || file->has_firewall_mark;
 	ret->node.firewall_mark = args->has_firewall_mark ? args->firewall_mark : file->firewall_mark;
 	int result = merge_peers(args, file, ret, warnings);
+	if (result == 0)
+		result = merge_discovery(args, file, ret, warnings);
+	if (result == 0)
+		result = merge_network(args, file, ret);
 	return result < 0 ? result : merge_names(args, file, ret);
 }
 
@@ -135,6 +220,9 @@ int config_build(const struct args *args, struct config *ret, struct problems *w
 			goto finish;
 		log_info("config", "Configuration read from %s", path);
 	}
+	result = check_network(args, &file, problems);
+	if (result < 0)
+		goto finish;
 	result = merge(args, &file, path, &config, warnings);
 	if (result < 0) {
 		problems_add(problems, "Out of memory");
@@ -153,5 +241,10 @@ void config_free(struct config *config)
 	free(config->key_path);
 	free(config->tun_name);
 	free(config->peers);
+	for (size_t i = 0; i < config->discovery_interface_count; i++)
+		free(config->discovery_interfaces[i]);
+	free(config->discovery_interfaces);
+	free(config->network_name);
+	free(config->network_key_path);
 	*config = (struct config){0};
 }

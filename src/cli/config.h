@@ -4,7 +4,8 @@
  *
  * An option of the command line wins over the file, with two exceptions that old files rely on: flags are on when
  * either switches them on, and a port or API address that equals its default does not override the file. Only the node
- * reads the file, commands never do.
+ * reads the file, commands never do. A private network may be named by one and keyed by the other; half of one is no
+ * network at all, and never the public one.
  */
 #ifndef MYCELIUM_CLI_CONFIG_H
 #define MYCELIUM_CLI_CONFIG_H
@@ -19,6 +20,10 @@ struct config {
 	char *key_path;
 	char *tun_name;
 	struct endpoint *peers;
+	char **discovery_interfaces;
+	size_t discovery_interface_count;
+	char *network_name;
+	char *network_key_path;
 };
 
 /*

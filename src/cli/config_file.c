@@ -16,7 +16,7 @@
 #include "cli/values.h"
 #include "node/config.h"
 
-enum { PEERS_MAX = 4096, KEY_SHOWN_MAX = 60 };
+enum { PEERS_MAX = 4096, DISCOVERY_INTERFACES_MAX = 256, KEY_SHOWN_MAX = 60 };
 
 struct load {
 	const char *path;
@@ -61,6 +61,30 @@ __attribute__((format(printf, 3, 4))) static void refuse(struct load *load, unsi
 	load->result = -EINVAL;
 }
 
+/* The strings of a list, or one string alone. */
+struct string_list {
+	struct toml_value *const *items;
+	size_t count;
+};
+
+static bool read_list(struct load *load, const struct toml_entry *entry, size_t max, struct string_list *ret)
+{
+	const struct toml_value *value = entry->value;
+	if (value->type == TOML_STRING) {
+		*ret = (struct string_list){&entry->value, 1};
+	} else if (value->type == TOML_ARRAY && !value->is_table_array) {
+		*ret = (struct string_list){value->items, value->item_count};
+	} else {
+		refuse(load, entry->line, "%s: must be a list of strings", entry->key);
+		return false;
+	}
+	if (ret->count > max) {
+		refuse(load, entry->line, "%s: at most %zu are possible", entry->key, max);
+		return false;
+	}
+	return true;
+}
+
 static void add_peer(struct load *load, const struct toml_value *value)
 {
 	struct config_file *file = load->file;
@@ -69,9 +93,7 @@ static void add_peer(struct load *load, const struct toml_value *value)
 		refuse(load, value->line, "peers: each %s", reason);
 		return;
 	}
-	if (file->peer_count == PEERS_MAX) {
-		refuse(load, value->line, "peers: at most %d are possible", PEERS_MAX);
-	} else if (endpoint_parse(text, &file->peers[file->peer_count], error) == 0) {
+	if (endpoint_parse(text, &file->peers[file->peer_count], error) == 0) {
 		file->peer_count++;
 	} else {
 		const char *hint = endpoint_hint(text, hint_text);
@@ -83,33 +105,91 @@ static void add_peer(struct load *load, const struct toml_value *value)
 
 static void take_peers(struct load *load, const struct toml_entry *entry)
 {
-	const struct toml_value *value = entry->value;
-	bool is_list = value->type == TOML_ARRAY && !value->is_table_array;
-	size_t count = is_list ? value->item_count : 1;
-	if (!is_list && value->type != TOML_STRING) {
-		refuse(load, entry->line, "peers: must be a list of strings");
+	struct string_list list = {0};
+	if (!read_list(load, entry, PEERS_MAX, &list))
 		return;
-	}
-	load->file->peers = calloc(count < PEERS_MAX ? count + 1 : PEERS_MAX, sizeof(*load->file->peers));
-	if (load->file->peers == NULL) {
+	load->file->peers = calloc(list.count + 1, sizeof(*load->file->peers));
+	if (load->file->peers == NULL)
 		refuse(load, entry->line, "peers: out of memory");
-		return;
-	}
 	/* The first problem of a list is enough. */
-	for (size_t i = 0; i < count && load->result == 0; i++)
-		add_peer(load, is_list ? value->items[i] : value);
+	for (size_t i = 0; i < list.count && load->result == 0; i++)
+		add_peer(load, list.items[i]);
 }
 
-static void take_tcp_listen_port(struct load *load, const struct toml_entry *entry)
+static void add_discovery_interface(struct load *load, const struct toml_value *value)
+{
+	struct config_file *file = load->file;
+	char *text = NULL, reason[CONVERT_ERROR_SIZE], error[VALUE_ERROR_SIZE];
+	if (convert_string(value, &text, reason) < 0) {
+		refuse(load, value->line, "peer_discovery_interfaces: each %s", reason);
+	} else if (value_check_interface_name(text, error) < 0) {
+		refuse(load, value->line, "peer_discovery_interfaces: \"%.*s\": %s", KEY_SHOWN_MAX, text, error);
+		free(text);
+	} else {
+		file->discovery_interfaces[file->discovery_interface_count++] = text;
+	}
+}
+
+static void take_discovery_interfaces(struct load *load, const struct toml_entry *entry)
+{
+	struct config_file *file = load->file;
+	struct string_list list = {0};
+	if (!read_list(load, entry, DISCOVERY_INTERFACES_MAX, &list))
+		return;
+	file->discovery_interfaces = calloc(list.count + 1, sizeof(*file->discovery_interfaces));
+	if (file->discovery_interfaces == NULL)
+		refuse(load, entry->line, "peer_discovery_interfaces: out of memory");
+	for (size_t i = 0; i < list.count && load->result == 0; i++)
+		add_discovery_interface(load, list.items[i]);
+}
+
+static void take_port(struct load *load, const struct toml_entry *entry, bool *ret_has, uint16_t *ret)
 {
 	uint64_t port = 0;
 	char reason[CONVERT_ERROR_SIZE];
 	if (convert_unsigned(entry->value, UINT16_MAX, &port, reason) < 0) {
-		refuse(load, entry->line, "tcp_listen_port: %s", reason);
+		refuse(load, entry->line, "%s: %s", entry->key, reason);
 		return;
 	}
-	load->file->tcp_listen_port = (uint16_t)port;
-	load->file->has_tcp_listen_port = true;
+	*ret = (uint16_t)port;
+	*ret_has = true;
+}
+
+static void take_tcp_listen_port(struct load *load, const struct toml_entry *entry)
+{
+	take_port(load, entry, &load->file->has_tcp_listen_port, &load->file->tcp_listen_port);
+}
+
+static void take_quic_listen_port(struct load *load, const struct toml_entry *entry)
+{
+	take_port(load, entry, &load->file->has_quic_listen_port, &load->file->quic_listen_port);
+}
+
+static void take_discovery_port(struct load *load, const struct toml_entry *entry)
+{
+	take_port(load, entry, &load->file->has_discovery_port, &load->file->discovery_port);
+}
+
+static void take_number(struct load *load, const struct toml_entry *entry, bool *ret_has, uint32_t *ret)
+{
+	uint64_t number = 0;
+	char reason[CONVERT_ERROR_SIZE];
+	if (convert_unsigned(entry->value, UINT32_MAX, &number, reason) < 0) {
+		refuse(load, entry->line, "%s: %s", entry->key, reason);
+		return;
+	}
+	*ret = (uint32_t)number;
+	*ret_has = true;
+}
+
+static void take_firewall_mark(struct load *load, const struct toml_entry *entry)
+{
+	take_number(load, entry, &load->file->has_firewall_mark, &load->file->firewall_mark);
+}
+
+static void take_vsock_listen_port(struct load *load, const struct toml_entry *entry)
+{
+	take_number(load, entry, &load->file->has_vsock_listen_port, &load->file->vsock_listen_port);
 }
 
 static void take_lanes(struct load *load, const struct toml_entry *entry)
@@ -122,18 +202,6 @@ static void take_lanes(struct load *load, const struct toml_entry *entry)
 		refuse(load, entry->line, "lanes: a node needs at least one");
 	else
 		load->file->lanes = (unsigned)lanes;
-}
-
-static void take_firewall_mark(struct load *load, const struct toml_entry *entry)
-{
-	uint64_t mark = 0;
-	char reason[CONVERT_ERROR_SIZE];
-	if (convert_unsigned(entry->value, UINT32_MAX, &mark, reason) < 0) {
-		refuse(load, entry->line, "firewall_mark: %s", reason);
-		return;
-	}
-	load->file->firewall_mark = (uint32_t)mark;
-	load->file->has_firewall_mark = true;
 }
 
 static void take_api_addr(struct load *load, const struct toml_entry *entry)
@@ -151,64 +219,79 @@ static void take_api_addr(struct load *load, const struct toml_entry *entry)
 	free(text);
 }
 
-static void take_tun_name(struct load *load, const struct toml_entry *entry)
+/* A text that `check` has nothing against. */
+static void take_text(struct load *load, const struct toml_entry *entry,
+		      int (*check)(const char *text, char error[static VALUE_ERROR_SIZE]), char **ret)
 {
 	char *text = NULL, reason[CONVERT_ERROR_SIZE], error[VALUE_ERROR_SIZE];
 	if (convert_string(entry->value, &text, reason) < 0) {
-		refuse(load, entry->line, "tun_name: %s", reason);
-	} else if (value_check_tun_name(text, error) < 0) {
-		refuse(load, entry->line, "tun_name: \"%.*s\": %s", KEY_SHOWN_MAX, text, error);
+		refuse(load, entry->line, "%s: %s", entry->key, reason);
+	} else if (check(text, error) < 0) {
+		refuse(load, entry->line, "%s: \"%.*s\": %s", entry->key, KEY_SHOWN_MAX, text, error);
 		free(text);
 	} else {
-		load->file->tun_name = text;
+		*ret = text;
 	}
+}
+
+static void take_tun_name(struct load *load, const struct toml_entry *entry)
+{
+	take_text(load, entry, value_check_interface_name, &load->file->tun_name);
+}
+
+static void take_network_name(struct load *load, const struct toml_entry *entry)
+{
+	take_text(load, entry, value_check_network_name, &load->file->network_name);
+}
+
+static void take_network_key_file(struct load *load, const struct toml_entry *entry)
+{
+	take_text(load, entry, value_check_path, &load->file->network_key_file);
+}
+
+static void take_flag(struct load *load, const struct toml_entry *entry, bool *ret)
+{
+	char reason[CONVERT_ERROR_SIZE];
+	if (convert_boolean(entry->value, ret, reason) < 0)
+		refuse(load, entry->line, "%s: %s", entry->key, reason);
 }
 
 static void take_no_tun(struct load *load, const struct toml_entry *entry)
 {
-	char reason[CONVERT_ERROR_SIZE];
-	if (convert_boolean(entry->value, &load->file->no_tun, reason) < 0)
-		refuse(load, entry->line, "no_tun: %s", reason);
+	take_flag(load, entry, &load->file->no_tun);
 }
 
-/* This version has neither QUIC nor discovery: switched off is what they are. */
-static void take_disable(struct load *load, const struct toml_entry *entry)
+static void take_disable_quic(struct load *load, const struct toml_entry *entry)
 {
-	bool disabled = true;
-	char reason[CONVERT_ERROR_SIZE];
-	if (convert_boolean(entry->value, &disabled, reason) < 0)
-		refuse(load, entry->line, "%s: %s", entry->key, reason);
+	take_flag(load, entry, &load->file->disable_quic);
 }
 
-/* Whoever configures a private network must never end up in the public one. */
-static void refuse_private_network(struct load *load, const struct toml_entry *entry)
+static void take_disable_discovery(struct load *load, const struct toml_entry *entry)
 {
-	refuse(load, entry->line,
-	       "%s: private networks are not available in this version, and this node must not join the public one. "
-	       "Remove the key to run a public node", entry->key);
+	take_flag(load, entry, &load->file->disable_discovery);
 }
 
 static const struct config_key config_keys[] = {
 	{"peers", take_peers},
 	{"tcp_listen_port", take_tcp_listen_port},
+	{"disable_quic", take_disable_quic},
+	{"quic_listen_port", take_quic_listen_port},
+	{"peer_discovery_port", take_discovery_port},
+	{"disable_peer_discovery", take_disable_discovery},
+	{"peer_discovery_interfaces", take_discovery_interfaces},
 	{"api_addr", take_api_addr},
 	{"no_tun", take_no_tun},
 	{"tun_name", take_tun_name},
 	{"lanes", take_lanes},
 	{"firewall_mark", take_firewall_mark},
-	{"disable_quic", take_disable},
-	{"disable_peer_discovery", take_disable},
-	{"network_name", refuse_private_network},
-	{"network_key_file", refuse_private_network},
-	{"quic_listen_port", NULL},
-	{"peer_discovery_port", NULL},
-	{"peer_discovery_interfaces", NULL},
+	{"vsock_listen_port", take_vsock_listen_port},
+	{"network_name", take_network_name},
+	{"network_key_file", take_network_key_file},
 	{"jsonrpc_addr", NULL},
 	{"metrics_api_address", NULL},
 	{"update_workers", NULL},
 	{"topic_config", NULL},
 	{"cdn_cache", NULL},
-	{"vsock_listen_port", NULL},
 	{"enable_dns", NULL},
 };
 
@@ -323,7 +406,12 @@ int config_file_load(const char *path, struct config_file *ret, struct problems 
 
 void config_file_free(struct config_file *file)
 {
+	for (size_t i = 0; i < file->discovery_interface_count; i++)
+		free(file->discovery_interfaces[i]);
+	free(file->discovery_interfaces);
 	free(file->peers);
 	free(file->tun_name);
+	free(file->network_name);
+	free(file->network_key_file);
 	*file = (struct config_file){0};
 }

@@ -18,6 +18,14 @@ struct config_file {
 	size_t peer_count;
 	bool has_tcp_listen_port;
 	uint16_t tcp_listen_port;
+	bool disable_quic;
+	bool has_quic_listen_port;
+	uint16_t quic_listen_port;
+	bool has_discovery_port;
+	uint16_t discovery_port;
+	bool disable_discovery;
+	char **discovery_interfaces;
+	size_t discovery_interface_count;
 	bool has_api_address;
 	struct endpoint api_address;
 	bool no_tun;
@@ -25,6 +33,10 @@ struct config_file {
 	unsigned lanes;			/* 0: not there */
 	bool has_firewall_mark;
 	uint32_t firewall_mark;
+	bool has_vsock_listen_port;
+	uint32_t vsock_listen_port;
+	char *network_name;
+	char *network_key_file;
 };
 
 /*

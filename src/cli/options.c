@@ -32,19 +32,36 @@ const struct cli_option cli_options[OPTION_COUNT] = {
 	[OPTION_PEERS] = {
 		OPTION_PEERS, 0, "peers", "STATIC_PEERS", .is_list = true,
 		.sentence = "Peers to connect to, for instance tcp://192.0.2.6:9651",
-		.more = "Takes every word up to the next option. In front of a command use --peers=ENDPOINT.",
+		.more = "Endpoints are tcp://ADDRESS:PORT, quic://ADDRESS:PORT, vsock://CID:PORT and, in a private network,\n"
+			"tls://ADDRESS:PORT, with an IPv6 address in brackets. Takes every word up to the next option. In front\n"
+			"of a command use --peers=ENDPOINT.",
 	},
 	[OPTION_TCP_LISTEN_PORT] = {
 		OPTION_TCP_LISTEN_PORT, 't', "tcp-listen-port", "TCP_LISTEN_PORT",
-		.sentence = "Port on which peers can connect over TCP", .default_text = "9651",
+		.sentence = "Port on which peers can connect over TCP, or over TLS in a private network",
+		.default_text = "9651",
 	},
 	[OPTION_DISABLE_QUIC] = {
 		OPTION_DISABLE_QUIC, 0, "disable-quic",
-		.sentence = "Accepted without effect: this version has no QUIC transport",
+		.sentence = "Run without QUIC: neither listen for it nor connect to quic:// peers",
+	},
+	[OPTION_QUIC_LISTEN_PORT] = {
+		OPTION_QUIC_LISTEN_PORT, 'q', "quic-listen-port", "QUIC_LISTEN_PORT",
+		.sentence = "UDP port on which peers can connect over QUIC", .default_text = "9651",
+		.more = "A private network does not use QUIC.",
+	},
+	[OPTION_PEER_DISCOVERY_PORT] = {
+		OPTION_PEER_DISCOVERY_PORT, 0, "peer-discovery-port", "PEER_DISCOVERY_PORT",
+		.sentence = "UDP port on which nodes of the local network find each other", .default_text = "9650",
 	},
 	[OPTION_DISABLE_PEER_DISCOVERY] = {
 		OPTION_DISABLE_PEER_DISCOVERY, 0, "disable-peer-discovery",
-		.sentence = "Accepted without effect: this version does not look for peers on the local network",
+		.sentence = "Neither look for peers on the local network nor announce this node there",
+	},
+	[OPTION_PEER_DISCOVERY_INTERFACE] = {
+		OPTION_PEER_DISCOVERY_INTERFACE, 0, "peer-discovery-interface", "PEER_DISCOVERY_INTERFACES",
+		.is_repeatable = true, .sentence = "Look for peers on this interface only; repeat it for several",
+		.more = "Without this option they are looked for on every interface that can do multicast.",
 	},
 	[OPTION_API_ADDR] = {
 		OPTION_API_ADDR, 0, "api-addr", "API_ADDR",
@@ -62,13 +79,29 @@ const struct cli_option cli_options[OPTION_COUNT] = {
 	[OPTION_LANES] = {
 		OPTION_LANES, 0, "lanes", "LANES",
 		.sentence = "Threads that move packets, 1 to 16",
-		.more = "Without this option there is one for every two processors, but at most 4. Links and flows are spread "
-			"over them.",
+		.more = "Without this option there is one for every two processors, but at most 4. Links and flows are\n"
+			"spread over them.",
 	},
 	[OPTION_FIREWALL_MARK] = {
 		OPTION_FIREWALL_MARK, 0, "firewall-mark", "FIREWALL_MARK",
 		.sentence = "Mark (SO_MARK) on the packets between peers, for policy routing and firewalls",
 		.more = "Without this option packets are not marked.",
+	},
+	[OPTION_VSOCK_LISTEN_PORT] = {
+		OPTION_VSOCK_LISTEN_PORT, 0, "vsock-listen-port", "VSOCK_LISTEN_PORT",
+		.sentence = "vsock port on which virtual machines and their host can connect",
+		.more = "Without this option the node does not listen on vsock. The key of a private network does not guard\n"
+			"vsock: whoever can reach the port becomes a peer.",
+	},
+	[OPTION_NETWORK_NAME] = {
+		OPTION_NETWORK_NAME, 0, "network-name", "NETWORK_NAME",
+		.sentence = "Name of the private network to be in, 2 to 64 bytes; needs --network-key-file",
+		.more = "The name is sent in clear. Without this option the node is in the public network.",
+	},
+	[OPTION_NETWORK_KEY_FILE] = {
+		OPTION_NETWORK_KEY_FILE, 0, "network-key-file", "NETWORK_KEY_FILE",
+		.sentence = "File whose first 32 bytes are the key of the private network; needs --network-name",
+		.more = "All nodes of a private network have the same key.",
 	},
 	[OPTION_JSON] = {OPTION_JSON, 0, "json", .sentence = "Print JSON"},
 	[OPTION_FORCE] = {OPTION_FORCE, 0, "force", .sentence = "Replace an existing key file: its identity is lost"},
@@ -78,8 +111,10 @@ const struct cli_option cli_options[OPTION_COUNT] = {
 
 static const enum option_id root_options[] = {
 	OPTION_KEY_FILE, OPTION_CONFIG_FILE, OPTION_DEBUG, OPTION_SILENT, OPTION_LOG_FORMAT, OPTION_PEERS,
-	OPTION_TCP_LISTEN_PORT, OPTION_DISABLE_QUIC, OPTION_DISABLE_PEER_DISCOVERY, OPTION_API_ADDR, OPTION_NO_TUN,
-	OPTION_TUN_NAME, OPTION_LANES, OPTION_FIREWALL_MARK, OPTION_HELP, OPTION_VERSION,
+	OPTION_TCP_LISTEN_PORT, OPTION_DISABLE_QUIC, OPTION_QUIC_LISTEN_PORT, OPTION_PEER_DISCOVERY_PORT,
+	OPTION_DISABLE_PEER_DISCOVERY, OPTION_PEER_DISCOVERY_INTERFACE, OPTION_API_ADDR, OPTION_NO_TUN, OPTION_TUN_NAME,
+	OPTION_LANES, OPTION_FIREWALL_MARK, OPTION_VSOCK_LISTEN_PORT, OPTION_NETWORK_NAME, OPTION_NETWORK_KEY_FILE,
+	OPTION_HELP, OPTION_VERSION,
 };
 static const enum option_id common_options[] = {OPTION_KEY_FILE, OPTION_CONFIG_FILE, OPTION_HELP};
 static const enum option_id json_options[] = {OPTION_JSON, OPTION_KEY_FILE, OPTION_CONFIG_FILE, OPTION_HELP};
@@ -114,6 +149,8 @@ const char cli_examples[] =
 	"          mycelium --peers tcp://192.0.2.6:9651\n"
 	"  Run a node that only forwards, as an ordinary user:\n"
 	"          mycelium --no-tun --peers tcp://192.0.2.6:9651 'tcp://[2001:db8::2]:9651'\n"
+	"  Run a node of a private network:\n"
+	"          mycelium --network-name example --network-key-file /etc/mycelium/psk.bin --peers tcp://192.0.2.6:9651\n"
 	"  Show the address of this node's key, and of another node's public key:\n"
 	"          mycelium inspect\n"
 	"          mycelium inspect 8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a\n"

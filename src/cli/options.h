@@ -20,12 +20,18 @@ enum option_id {
 	OPTION_PEERS,
 	OPTION_TCP_LISTEN_PORT,
 	OPTION_DISABLE_QUIC,
+	OPTION_QUIC_LISTEN_PORT,
+	OPTION_PEER_DISCOVERY_PORT,
 	OPTION_DISABLE_PEER_DISCOVERY,
+	OPTION_PEER_DISCOVERY_INTERFACE,
 	OPTION_API_ADDR,
 	OPTION_NO_TUN,
 	OPTION_TUN_NAME,
 	OPTION_LANES,
 	OPTION_FIREWALL_MARK,
+	OPTION_VSOCK_LISTEN_PORT,
+	OPTION_NETWORK_NAME,
+	OPTION_NETWORK_KEY_FILE,
 	OPTION_JSON,
 	OPTION_FORCE,
 	OPTION_HELP,
@@ -50,6 +56,7 @@ struct cli_option {
 	const char *long_name;
 	const char *value_name;		/* NULL for a flag */
 	bool is_list;			/* takes one or more values, may be repeated */
+	bool is_repeatable;		/* takes one value, may be repeated */
 	const char *sentence;		/* shown by -h and --help */
 	const char *more;		/* a further paragraph of the long help, or NULL */
 	const char *default_text;	/* or NULL */

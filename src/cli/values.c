@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/utf8.h"
 #include "node/config.h"
 
 static int refuse(char error[static VALUE_ERROR_SIZE], const char *reason)
@@ -89,19 +90,48 @@ int value_parse_socket_address(const char *text, struct endpoint *ret, char erro
 	return 0;
 }
 
-int value_check_tun_name(const char *text, char error[static VALUE_ERROR_SIZE])
+int value_check_interface_name(const char *text, char error[static VALUE_ERROR_SIZE])
 {
 	size_t len = strlen(text);
 	if (len == 0)
 		return refuse(error, "the name of an interface cannot be empty");
-	if (len > TUN_NAME_MAX) {
+	if (len > INTERFACE_NAME_MAX) {
 		snprintf(error, VALUE_ERROR_SIZE, "interface names have at most %d characters, this one has %zu",
-			 TUN_NAME_MAX, len);
+			 INTERFACE_NAME_MAX, len);
 		return -EINVAL;
 	}
 	if (strpbrk(text, "/: \t\n\v\f\r") != NULL)
 		return refuse(error, "interface names contain neither '/' nor ':' nor blanks");
 	if (strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
 		return refuse(error, "an interface cannot have this name");
+	return 0;
+}
+
+int value_check_path(const char *text, char error[static VALUE_ERROR_SIZE])
+{
+	return *text == '\0' ? refuse(error, "the path of a file cannot be empty") : 0;
+}
+
+static bool is_control(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0);
+}
+
+int value_check_network_name(const char *text, char error[static VALUE_ERROR_SIZE])
+{
+	size_t len = strlen(text);
+	if (len < NETWORK_NAME_MIN || len > NETWORK_NAME_MAX) {
+		snprintf(error, VALUE_ERROR_SIZE, "network names have %d to %d bytes, this one has %zu", NETWORK_NAME_MIN,
+			 NETWORK_NAME_MAX, len);
+		return -EINVAL;
+	}
+	for (size_t at = 0; at < len;) {
+		uint32_t code = 0;
+		at += utf8_decode(text + at, len - at, &code);
+		if (code == UTF8_REPLACEMENT)
+			return refuse(error, "network names are UTF-8, this one is not");
+		if (is_control(code))
+			return refuse(error, "network names have no control characters");
+	}
 	return 0;
 }

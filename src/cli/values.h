@@ -14,7 +14,9 @@
 
 enum {
 	VALUE_ERROR_SIZE = ENDPOINT_ERROR_SIZE,
-	TUN_NAME_MAX = 15,	/* IFNAMSIZ of the kernel without the terminator */
+	INTERFACE_NAME_MAX = 15,	/* IFNAMSIZ of the kernel without the terminator */
+	NETWORK_NAME_MIN = 2,		/* bytes of the name of a private network */
+	NETWORK_NAME_MAX = 64,
 };
 
 /* A decimal integer with an optional sign, 0..max. `max` is below 2^63. */
@@ -30,6 +32,13 @@ int value_parse_log_format(const char *text, enum log_format *ret, char error[st
 int value_parse_socket_address(const char *text, struct endpoint *ret, char error[static VALUE_ERROR_SIZE]);
 
 /* Whether a text can name a network interface: 1 to 15 characters, no slash, no blank, no colon, not "." or "..". */
-int value_check_tun_name(const char *text, char error[static VALUE_ERROR_SIZE]);
+int value_check_interface_name(const char *text, char error[static VALUE_ERROR_SIZE]);
+
+/* Whether a text can be a path: it is not empty. */
+int value_check_path(const char *text, char error[static VALUE_ERROR_SIZE]);
+
+/* Whether a text can name a private network: 2 to 64 bytes of UTF-8 without control characters. U+FFFD, which stands
+ * for what could not be read, is in no name. */
+int value_check_network_name(const char *text, char error[static VALUE_ERROR_SIZE]);
 
 #endif

@@ -26,15 +26,16 @@ struct node_config {
 	struct endpoint *static_peers;
 	size_t static_peer_count;
 	uint16_t tcp_listen_port;
-	bool disable_quic;
+	bool disable_quic;		/* also in a private network: its key does not guard QUIC */
 	uint16_t quic_listen_port;
-	bool disable_discovery;
+	bool disable_discovery;		/* then no interfaces are named */
 	uint16_t discovery_port;
 	char **discovery_interfaces;	/* names; none: all that can do multicast */
 	size_t discovery_interface_count;
-	bool has_vsock_listen_port;
+	bool has_vsock_listen_port;	/* else no listener */
 	uint32_t vsock_listen_port;
-	/* A private network: both or neither. */
+	/* A private network: both, or NULL for the public one. The name is 2 to 64 bytes of UTF-8 without control
+	 * characters; the file has not been opened yet. */
 	const char *network_name;
 	const char *network_key_path;
 	struct endpoint api_address;	/* address and port parts only */

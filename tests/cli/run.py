@@ -24,6 +24,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 TRACES = HERE.parent / "vectors" / "cli-traces.json"
 PROGRAM = ""
+PRIVATE_PROGRAM = ""  # the same by its other name
 LAST_LINE = "\nFor more information, try '--help'.\n"
 
 # Private key, public key, address.
@@ -42,10 +43,10 @@ KEY_ONLY = ("bb39b4a3a4efd70f3e05e37887677e02efbda14681d0acd3882bc0f754792c32",
 # and help pages are compared without them.
 LATER_COMMANDS = {"message", "proxy", "stats", "add", "remove"}
 LATER_OPTIONS = {
-  "--quic-listen-port", "--peer-discovery-port", "--peer-discovery-interface", "--jsonrpc-addr",
-  "--metrics-api-address", "--update-workers", "--topic-config", "--cdn-cache", "--vsock-listen-port", "--enable-dns",
-  "--network-name", "--network-key-file",
+  "--jsonrpc-addr", "--metrics-api-address", "--update-workers", "--topic-config", "--cdn-cache", "--enable-dns",
 }
+# Recorded usage errors that are none here: the configuration file may have the other half of a private network.
+NO_USAGE_ERRORS = (["--network-name", "abc"], ["--network-key-file", "x"])
 # Options that only this version has.
 OWN_OPTIONS = {"--lanes"}
 # Options whose default only our help shows.
@@ -78,9 +79,9 @@ class Case(unittest.TestCase):
     return subprocess.run([program or PROGRAM, *map(str, argv)], env=self.env, cwd=self.dir, stdin=subprocess.DEVNULL,
                           stdout=stdout, stderr=subprocess.PIPE, timeout=60, text=True)
 
-  def check(self, argv, status, stdout="", stderr=None):
+  def check(self, argv, status, stdout="", stderr=None, program=None):
     """Runs, compares status and standard output, and standard error when given. Returns the result."""
-    result = self.run_program(*argv)
+    result = self.run_program(*argv, program=program)
     told = f"{argv}\nstdout: {result.stdout}\nstderr: {result.stderr}"
     self.assertEqual(result.returncode, status, told)
     if stdout is not None:
@@ -173,8 +174,23 @@ class Recorded(Case):
       result = self.check(entry["argv"], 0, stdout=None, stderr="")
       self.assertRegex(result.stdout, r"\Amycelium \d+\.\d+\.\d+\n\Z")
 
+  def test_private_name(self):
+    """The same program called mycelium-private, which is the name in the recorded exchanges."""
+    version = self.run_program("--version", program=PRIVATE_PROGRAM)
+    self.assertEqual(version.stdout, self.run_program("--version").stdout.replace("mycelium ", "mycelium-private "))
+    for argv in (["--help"], ["peers"], ["--foo"], ["peers", "list", "x"], ["-t", "1", "-t", "2"]):
+      with self.subTest(argv=argv):
+        entry = next(entry for entry in self.entries if entry.get("argv") == argv)
+        result = self.run_program(*argv, program=PRIVATE_PROGRAM)
+        self.assertEqual(result.returncode, entry["exit"])
+        self.assertEqual(forget_descriptions(result.stdout), forget_descriptions(entry["stdout"]))
+        self.assertEqual(forget_descriptions(result.stderr), forget_descriptions(entry["stderr"]))
+    self.check(["inspect", VECTORS[0][1]], 0, identity_lines(*VECTORS[0][1:]), "", program=PRIVATE_PROGRAM)
+
   def test_usage_errors(self):
     for entry in self.entries_named("usage", "version-in-sub", at_least=35):
+      if entry["argv"] in NO_USAGE_ERRORS:
+        continue
       with self.subTest(argv=entry["argv"]):
         result = self.run_program(*entry["argv"])
         self.assertEqual(result.returncode, entry["exit"])
@@ -369,12 +385,28 @@ QUERIES_TABLE = """\
 | 503:5478:df06:d79a::/64 | 12               |
 +-------------------------+------------------+
 """
-VSOCK_TABLE = """\
-+----------+--------+---------+------------+----------+----------+--------------+-----------------+
-| Protocol | Socket | Type    | Connection | Rx total | Tx total | Discovered   | Last connection |
-+----------+--------+---------+------------+----------+----------+--------------+-----------------+
-| Vsock    | 2:9651 | Inbound | Alive      | 1.50 KiB | 1.00 MiB | 60d 0h 0m 0s | 1d 2h 0m 0s     |
-+----------+--------+---------+------------+----------+----------+--------------+-----------------+
+OTHER_PEERS = [
+  {"endpoint": {"proto": "vsock", "addr": {"vsock": {"cid": 2, "port": 9651}}}, "type": "inbound",
+   "connectionState": "alive", "txBytes": 1048576, "rxBytes": 1536, "discovered": 5184000, "lastConnected": 93600},
+  {"endpoint": {"proto": "vsock", "addr": {"vsock": {"cid": 4294967295, "port": 4294967295}}}, "type": "static",
+   "connectionState": "dead", "txBytes": 0, "rxBytes": 0, "discovered": 0, "lastConnected": None},
+  {"endpoint": {"proto": "tls", "addr": {"socket": "[::ffff:192.0.2.6]:9651"}}, "type": "static",
+   "connectionState": "alive", "txBytes": 0, "rxBytes": 0, "discovered": 0, "lastConnected": 0},
+  {"endpoint": {"proto": "quic", "addr": {"socket": "host.example:9651"}}, "type": "static",
+   "connectionState": "connecting", "txBytes": 0, "rxBytes": 0, "discovered": 0, "lastConnected": None},
+]
+OTHER_PEERS_TABLE = """\
++----------+-------------------------+---------+------------+----------+----------+--------------+-----------------+
+| Protocol | Socket                  | Type    | Connection | Rx total | Tx total | Discovered   | Last connection |
++----------+-------------------------+---------+------------+----------+----------+--------------+-----------------+
+| Vsock    | 2:9651                  | Inbound | Alive      | 1.50 KiB | 1.00 MiB | 60d 0h 0m 0s | 1d 2h 0m 0s     |
++----------+-------------------------+---------+------------+----------+----------+--------------+-----------------+
+| Vsock    | 4294967295:4294967295   | Static  | Dead       | 0.00 B   | 0.00 B   | 0s           | Never connected |
++----------+-------------------------+---------+------------+----------+----------+--------------+-----------------+
+| Tls      | [::ffff:192.0.2.6]:9651 | Static  | Alive      | 0.00 B   | 0.00 B   | 0s           | 0s              |
++----------+-------------------------+---------+------------+----------+----------+--------------+-----------------+
+| Quic     | host.example:9651       | Static  | Connecting | 0.00 B   | 0.00 B   | 0s           | Never connected |
++----------+-------------------------+---------+------------+----------+----------+--------------+-----------------+
 """
 QUERIES = [{"subnet": "503:5478:df06:d79a::/64", "expiration": "12"}]
 
@@ -410,10 +442,8 @@ class Client(Case):
     self.ask(path, compact(PEERS), ["peers", "list", "--json"], json.dumps(PEERS, indent=2) + "\n")
     self.ask(path, "[]", ["peers", "list"], EMPTY_PEERS_TABLE)
     self.ask(path, "[]", ["peers", "list", "--json"], "[]\n")
-    vsock = [{"endpoint": {"proto": "vsock", "addr": {"vsock": {"cid": 2, "port": 9651}}}, "type": "inbound",
-              "connectionState": "alive", "txBytes": 1048576, "rxBytes": 1536, "discovered": 5184000,
-              "lastConnected": 93600}]
-    self.ask(path, compact(vsock), ["peers", "list"], VSOCK_TABLE)
+    self.ask(path, compact(OTHER_PEERS), ["peers", "list"], OTHER_PEERS_TABLE)
+    self.ask(path, compact(OTHER_PEERS), ["peers", "list", "--json"], json.dumps(OTHER_PEERS, indent=2) + "\n")
 
   def test_routes(self):
     for name in ("selected", "fallback"):
@@ -481,11 +511,35 @@ class Node(Case):
     for text, line, part in (("peers=[\n", 1, ""), ("\ntcp_listen_port = 'x'", 2, "tcp_listen_port"),
                              ("peers = ['x']", 1, "missing leading protocol identifier"),
                              ("peers = 5", 1, "must be a list of strings"), ("no_tun = 1\nno_tun = 1", 2, "twice"),
-                             ("network_name = 'abc'", 1, "private networks")):
+                             ("network_name = 'a'", 1, "network_name: \"a\": network names have 2 to 64 bytes"),
+                             ("peer_discovery_interfaces = ['a/b']", 1, "interface names contain neither")):
       path = self.write("c.toml", text)
       self.check_error(["-c", path], f"{path}:{line}: ", part)
     self.write("home/.config/mycelium/mycelium.toml", "tcp_listen_port = 70000")
     self.check_error([], "mycelium.toml:1: tcp_listen_port: 70000 is not in 0..=65535")
+
+  def test_half_a_private_network(self):
+    """Never starts, and above all not in the public network."""
+    halves = (("--network-name", "abc", "network_name = 'abc'"), ("--network-key-file", "x", "network_key_file = 'x'"))
+    for program in (PROGRAM, PRIVATE_PROGRAM):
+      for option, value, line in halves:
+        path = self.write("half.toml", "no_tun = true\n" + line)
+        for argv, name in (([option, value], option), (["-c", path], line.split()[0]),
+                           (["-c", path, option, value], option)):
+          with self.subTest(program=program, argv=argv):
+            result = self.check(["-k", self.dir / "key", "--silent", *argv], 1, program=program)
+            self.assertEqual(result.stderr, "error: A private network needs both --network-name and --network-key-file "
+                                            "(or network_name and network_key_file in the file); only "
+                                            f"{name} is given.\n")
+    self.assertFalse((self.dir / "key").exists())
+
+  def test_bad_network_options(self):
+    self.check(["--network-name", "a", "--network-key-file", "x"], 2, "",
+               "error: invalid value 'a' for '--network-name <NETWORK_NAME>': network names have 2 to 64 bytes, this "
+               f"one has 1\n{LAST_LINE}")
+    self.check(["--peer-discovery-interface", "a b"], 2, "",
+               "error: invalid value 'a b' for '--peer-discovery-interface <PEER_DISCOVERY_INTERFACES>': interface "
+               f"names contain neither '/' nor ':' nor blanks\n{LAST_LINE}")
 
   def start(self, *argv):
     errors = open(self.dir / "stderr", "w+")
@@ -515,7 +569,9 @@ class Node(Case):
   def test_signals_and_streams(self):
     port, api = free_port(), free_port()
     path = self.write("c.toml", f"peer = []\nenable_dns = true\ntcp_listen_port = {port}\n"
-                                f"api_addr = '127.0.0.1:{api}'\nno_tun = true\n")
+                                f"api_addr = '127.0.0.1:{api}'\nno_tun = true\n"
+                                "disable_quic = true\ndisable_peer_discovery = true\n"
+                                "peer_discovery_interfaces = ['lo']\n")
     for number in (signal.SIGINT, signal.SIGTERM):
       process = self.start("-k", self.dir / "key", "-c", path)
       self.wait_for(process, f"tcp_listen_port {port} from ")
@@ -529,17 +585,20 @@ class Node(Case):
       self.assertIn(f"Configuration read from {path}", told)
       self.assertIn(f'{path}:1: unknown key "peer", did you mean "peers"?', told)
       self.assertIn(f"{path}:2: enable_dns: not available in this version, ignored", told)
+      self.assertIn("--disable-peer-discovery is set, ignoring --peer-discovery-interface values", told)
       self.assertNotIn("\x1b", told)
 
 
 def main():
-  global PROGRAM
+  global PROGRAM, PRIVATE_PROGRAM
   if len(sys.argv) < 2:
     sys.exit(__doc__.split("\n")[0])
   with tempfile.TemporaryDirectory(prefix="mycelium-program-") as folder:
     # Usage lines show the name as which the program is called.
     PROGRAM = str(Path(folder) / "mycelium")
-    os.symlink(Path(sys.argv[1]).resolve(), PROGRAM)
+    PRIVATE_PROGRAM = str(Path(folder) / "mycelium-private")
+    for name in (PROGRAM, PRIVATE_PROGRAM):
+      os.symlink(Path(sys.argv[1]).resolve(), name)
     unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
 
 

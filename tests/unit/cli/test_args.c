@@ -96,6 +96,12 @@ static void test_defaults(void **state)
 	assert_null(p.args.config_file);
 	assert_null(p.args.tun_name);
 	assert_int_equal(p.args.tcp_listen_port, 9651);
+	assert_int_equal(p.args.quic_listen_port, 9651);
+	assert_int_equal(p.args.discovery_port, 9650);
+	assert_int_equal(p.args.discovery_interface_count, 0);
+	assert_false(p.args.disable_quic || p.args.disable_discovery || p.args.has_vsock_listen_port);
+	assert_null(p.args.network_name);
+	assert_null(p.args.network_key_file);
 	assert_int_equal(p.args.api_address.port, 8989);
 	assert_int_equal(p.args.log_format, LOG_FORMAT_COMPACT);
 	assert_false(p.args.debug || p.args.silent || p.args.no_tun || p.args.has_firewall_mark);
@@ -109,7 +115,8 @@ static void test_every_option(void **state)
 	struct parsed p;
 	PARSE_OK(&p, "-k", "K", "-c", "C", "-d", "--silent", "--log-format", "plain", "-t", "1", "--disable-quic",
 		 "--disable-peer-discovery", "--api-addr", "[::1]:2", "--no-tun", "--tun-name", "T", "--firewall-mark",
-		 "3", "--lanes", "16");
+		 "3", "--lanes", "16", "-q", "4", "--peer-discovery-port", "5", "--peer-discovery-interface", "eth0",
+		 "--vsock-listen-port", "4294967295", "--network-name", "net", "--network-key-file", "F");
 	assert_string_equal(p.args.key_file, "K");
 	assert_string_equal(p.args.config_file, "C");
 	assert_true(p.args.debug && p.args.silent && p.args.no_tun && p.args.has_firewall_mark);
@@ -120,7 +127,56 @@ static void test_every_option(void **state)
 	assert_string_equal(p.args.tun_name, "T");
 	assert_int_equal(p.args.firewall_mark, 3);
 	assert_int_equal(p.args.lanes, 16);
+	assert_true(p.args.disable_quic && p.args.disable_discovery && p.args.has_vsock_listen_port);
+	assert_int_equal(p.args.quic_listen_port, 4);
+	assert_int_equal(p.args.discovery_port, 5);
+	assert_int_equal(p.args.discovery_interface_count, 1);
+	assert_string_equal(p.args.discovery_interfaces[0], "eth0");
+	assert_int_equal(p.args.vsock_listen_port, 4294967295);
+	assert_string_equal(p.args.network_name, "net");
+	assert_string_equal(p.args.network_key_file, "F");
 	parsed_free(&p);
+}
+
+/* One value each time, unlike --peers. */
+static void test_discovery_interfaces_repeat(void **state)
+{
+	(void)state;
+	struct parsed p;
+	PARSE_OK(&p, "--peer-discovery-interface", "eth0", "--peer-discovery-interface=wlan0", "-d",
+		 "--peer-discovery-interface", "br-lan", "inspect");
+	assert_int_equal(p.args.command, COMMAND_INSPECT);
+	assert_int_equal(p.args.discovery_interface_count, 3);
+	assert_string_equal(p.args.discovery_interfaces[0], "eth0");
+	assert_string_equal(p.args.discovery_interfaces[1], "wlan0");
+	assert_string_equal(p.args.discovery_interfaces[2], "br-lan");
+	parsed_free(&p);
+	REFUSE("error: unrecognized subcommand 'wlan0'\n", "--peer-discovery-interface", "eth0", "wlan0");
+	REFUSE("error: a value is required for '--peer-discovery-interface <PEER_DISCOVERY_INTERFACES>'",
+	       "--peer-discovery-interface");
+	REFUSE("error: invalid value '' for '--peer-discovery-interface <PEER_DISCOVERY_INTERFACES>': the name of",
+	       "--peer-discovery-interface=");
+	REFUSE("error: invalid value 'a/b' for '--peer-discovery-interface <PEER_DISCOVERY_INTERFACES>': "
+	       "interface names contain neither '/'", "--peer-discovery-interface", "eth0", "--peer-discovery-interface",
+	       "a/b");
+	REFUSE("error: invalid value 'abcdefghijklmnop' for '--peer-discovery-interface <PEER_DISCOVERY_INTERFACES>': "
+	       "interface names have at most 15 characters", "--peer-discovery-interface", "abcdefghijklmnop");
+}
+
+static void test_network_names(void **state)
+{
+	(void)state;
+	struct parsed p;
+	PARSE_OK(&p, "--network-name", "n\u00e9");
+	assert_string_equal(p.args.network_name, "n\u00e9");
+	parsed_free(&p);
+	REFUSE("error: invalid value 'a' for '--network-name <NETWORK_NAME>': network names have 2 to 64 bytes, this one "
+	       "has 1\n", "--network-name", "a");
+	REFUSE("error: invalid value '' for '--network-name <NETWORK_NAME>': network names have 2 to 64 bytes, this one "
+	       "has 0\n", "--network-name=");
+	REFUSE("error: a value is required for '--network-key-file <NETWORK_KEY_FILE>'", "--network-key-file", "");
+	REFUSE("error: the argument '--network-name <NETWORK_NAME>' cannot be used multiple times\n",
+	       "--network-name", "ab", "--network-name", "ab");
 }
 
 static void assert_peer_ports(const struct args *args, size_t count, const uint16_t *ports)
@@ -225,6 +281,12 @@ static void test_bad_values(void **state)
 	(void)state;
 	REFUSE("error: invalid value '-1' for '--tcp-listen-port <TCP_LISTEN_PORT>': -1 is not in 0..=65535\n",
 	       "-t=-1");
+	REFUSE("error: invalid value '65536' for '--quic-listen-port <QUIC_LISTEN_PORT>': 65536 is not in 0..=65535\n",
+	       "-q65536");
+	REFUSE("error: invalid value '70000' for '--peer-discovery-port <PEER_DISCOVERY_PORT>': 70000 is not in",
+	       "--peer-discovery-port", "70000");
+	REFUSE("error: invalid value '4294967296' for '--vsock-listen-port <VSOCK_LISTEN_PORT>': 4294967296 is not in "
+	       "0..=4294967295\n", "--vsock-listen-port", "4294967296");
 	REFUSE("error: unexpected argument '-1' found\n", "-t", "-1");
 	REFUSE("error: unexpected argument '--foo' found\n", "-t", "--foo=1");
 	REFUSE("error: a value is required for '--tcp-listen-port <TCP_LISTEN_PORT>'", "-t", "-d");
@@ -249,15 +311,17 @@ static void test_case_and_abbreviations(void **state)
 	       "Usage: mycelium inspect --json [KEY]\n", "inspect", "--jso");
 	REFUSE("error: unexpected argument '--key-fil' found\n\n  tip: a similar argument exists: '--key-file'\n\n"
 	       "Usage: mycelium peers --key-file <KEY_FILE> <COMMAND>\n", "peers", "--key-fil", "x");
+	REFUSE("error: unexpected argument '--network-key' found\n\n"
+	       "  tip: a similar argument exists: '--network-key-file'\n\n"
+	       "Usage: mycelium --network-key-file <NETWORK_KEY_FILE>\n", "--network-key", "x");
 }
 
 static void test_later_options_are_unknown(void **state)
 {
 	(void)state;
 	static char *const options[] = {
-		"-q", "--quic-listen-port", "--peer-discovery-port", "--peer-discovery-interface", "--jsonrpc-addr",
-		"--metrics-api-address", "--update-workers", "--topic-config", "--cdn-cache", "--vsock-listen-port",
-		"--enable-dns", "--network-name", "--network-key-file",
+		"--jsonrpc-addr", "--metrics-api-address", "--update-workers", "--topic-config", "--cdn-cache",
+		"--enable-dns",
 	};
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
 		REFUSE("error: unexpected argument '-", options[i], "1");
@@ -321,6 +385,12 @@ static void test_program_name(void **state)
 	parse_words(&p, (char *[]){"./other-name", "-V", NULL});
 	assert_string_equal(p.out, "mycelium " MYCELIUM_VERSION "\n");
 	parsed_free(&p);
+	parse_words(&p, (char *[]){"/usr/bin/mycelium-private", "--version", NULL});
+	assert_string_equal(p.out, "mycelium-private " MYCELIUM_VERSION "\n");
+	parsed_free(&p);
+	parse_words(&p, (char *[]){"mycelium-private", "peers", "--help", NULL});
+	assert_non_null(strstr(p.out, "Usage: mycelium-private peers [OPTIONS] <COMMAND>\n"));
+	parsed_free(&p);
 	/* A program can be started without any word. */
 	parse_words(&p, (char *[]){NULL});
 	assert_int_equal(p.result, 0);
@@ -333,6 +403,8 @@ int main(void)
 		cmocka_unit_test(test_forms_of_a_value),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_every_option),
+		cmocka_unit_test(test_discovery_interfaces_repeat),
+		cmocka_unit_test(test_network_names),
 		cmocka_unit_test(test_peers_are_greedy),
 		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_arguments_of_commands),

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/config_file.h"
@@ -57,7 +58,13 @@ static void test_every_key(void **state)
 			  "firewall_mark = 30\n"
 			  "lanes = 3\n"
 			  "disable_quic = true\n"
-			  "disable_peer_discovery = false\n");
+			  "quic_listen_port = 9653\n"
+			  "disable_peer_discovery = false\n"
+			  "peer_discovery_port = 9654\n"
+			  "peer_discovery_interfaces = ['eth0', 'wlan0']\n"
+			  "vsock_listen_port = 4294967295\n"
+			  "network_name = 'example'\n"
+			  "network_key_file = '/etc/mycelium/psk.bin'\n");
 	assert_int_equal(f.warnings.count, 0);
 	assert_int_equal(f.file.peer_count, 2);
 	assert_int_equal(f.file.peers[0].protocol, ENDPOINT_TCP);
@@ -73,7 +80,51 @@ static void test_every_key(void **state)
 	assert_true(f.file.has_firewall_mark);
 	assert_int_equal(f.file.firewall_mark, 30);
 	assert_int_equal(f.file.lanes, 3);
+	assert_true(f.file.disable_quic);
+	assert_true(f.file.has_quic_listen_port);
+	assert_int_equal(f.file.quic_listen_port, 9653);
+	assert_false(f.file.disable_discovery);
+	assert_true(f.file.has_discovery_port);
+	assert_int_equal(f.file.discovery_port, 9654);
+	assert_int_equal(f.file.discovery_interface_count, 2);
+	assert_string_equal(f.file.discovery_interfaces[0], "eth0");
+	assert_string_equal(f.file.discovery_interfaces[1], "wlan0");
+	assert_true(f.file.has_vsock_listen_port);
+	assert_int_equal(f.file.vsock_listen_port, 4294967295);
+	assert_string_equal(f.file.network_name, "example");
+	assert_string_equal(f.file.network_key_file, "/etc/mycelium/psk.bin");
 	config_file_free(&f.file);
+}
+
+/* Conversions are lenient, as for the other keys. */
+static void test_transport_keys_in_other_forms(void **state)
+{
+	(void)state;
+	struct fixture f;
+	assert_loaded(&f, "disable_quic = 'Yes'\ndisable_peer_discovery = 1\nquic_listen_port = '9653'\n"
+			  "peer_discovery_port = 9653.6\nvsock_listen_port = '7'\n"
+			  "peer_discovery_interfaces = 'eth0'");
+	assert_true(f.file.disable_quic && f.file.disable_discovery);
+	assert_int_equal(f.file.quic_listen_port, 9653);
+	assert_int_equal(f.file.discovery_port, 9654);
+	assert_int_equal(f.file.vsock_listen_port, 7);
+	assert_int_equal(f.file.discovery_interface_count, 1);
+	assert_string_equal(f.file.discovery_interfaces[0], "eth0");
+	config_file_free(&f.file);
+	assert_loaded(&f, "peer_discovery_interfaces = []");
+	assert_int_equal(f.file.discovery_interface_count, 0);
+	config_file_free(&f.file);
+}
+
+static void test_too_many_interfaces(void **state)
+{
+	(void)state;
+	char text[2048];
+	int len = snprintf(text, sizeof(text), "peer_discovery_interfaces = [");
+	for (int i = 0; i < 257; i++)
+		len += snprintf(text + len, sizeof(text) - (size_t)len, "'e',");
+	snprintf(text + len, sizeof(text) - (size_t)len, "]");
+	assert_problem(text, "x.toml:1: peer_discovery_interfaces: at most 256 are possible");
 }
 
 static void test_peers_forms(void **state)
@@ -102,6 +153,19 @@ static void test_problems_name_file_line_and_key(void **state)
 	assert_problem("tcp_listen_port = 70000", "x.toml:1: tcp_listen_port: 70000 is not in 0..=65535");
 	assert_problem("no_tun = 'maybe'", "x.toml:1: no_tun: \"maybe\" is neither true nor false");
 	assert_problem("disable_quic = []", "x.toml:1: disable_quic: must be true or false, not a list");
+	assert_problem("quic_listen_port = 70000", "x.toml:1: quic_listen_port: 70000 is not in 0..=65535");
+	assert_problem("peer_discovery_port = 'x'", "x.toml:1: peer_discovery_port: \"x\" is not a number");
+	assert_problem("vsock_listen_port = 4294967296",
+		       "x.toml:1: vsock_listen_port: 4294967296 is not in 0..=4294967295");
+	assert_problem("disable_peer_discovery = 'x'",
+		       "x.toml:1: disable_peer_discovery: \"x\" is neither true nor false");
+	assert_problem("peer_discovery_interfaces = 5",
+		       "x.toml:1: peer_discovery_interfaces: must be a list of strings");
+	assert_problem("peer_discovery_interfaces = ['eth0',\n'a b']",
+		       "x.toml:2: peer_discovery_interfaces: \"a b\": interface names contain neither '/' nor ':' nor "
+		       "blanks");
+	assert_problem("peer_discovery_interfaces = ['eth0', []]",
+		       "x.toml:1: peer_discovery_interfaces: each must be a string, not a list");
 	assert_problem("firewall_mark = -1", "x.toml:1: firewall_mark: -1 is not in 0..=4294967295");
 	assert_problem("lanes = 0", "x.toml:1: lanes: a node needs at least one");
 	assert_problem("lanes = 17", "x.toml:1: lanes: 17 is not in 0..=16");
@@ -127,6 +191,11 @@ static void test_unknown_keys_warn(void **state)
 	assert_warning("xyzzy = 1", "x.toml:1: unknown key \"xyzzy\", ignored");
 	assert_warning("TCP_listen_port = 1",
 		       "x.toml:1: unknown key \"TCP_listen_port\", did you mean \"tcp_listen_port\"?");
+	assert_warning("peer_discovery_interface = 'eth0'",
+		       "x.toml:1: unknown key \"peer_discovery_interface\", did you mean "
+		       "\"peer_discovery_interfaces\"?");
+	assert_warning("network_key = 'psk'",
+		       "x.toml:1: unknown key \"network_key\", did you mean \"network_key_file\"?");
 	assert_warning("\"no_tun\\u0000\" = 1", "x.toml:1: unknown key \"no_tun\", did you mean \"no_tun\"?");
 	assert_warning("\"\\u001b[2J\" = 1", "x.toml:1: unknown key \"?[2J\", ignored");
 }
@@ -135,8 +204,7 @@ static void test_keys_of_later_versions_warn(void **state)
 {
 	(void)state;
 	static const char *const keys[] = {
-		"quic_listen_port", "peer_discovery_port", "peer_discovery_interfaces", "jsonrpc_addr",
-		"metrics_api_address", "update_workers", "topic_config", "cdn_cache", "vsock_listen_port", "enable_dns",
+		"jsonrpc_addr", "metrics_api_address", "update_workers", "topic_config", "cdn_cache", "enable_dns",
 	};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		char text[64], expected[128];
@@ -146,18 +214,25 @@ static void test_keys_of_later_versions_warn(void **state)
 	}
 }
 
-/* Never silently public. */
-static void test_private_networks_are_refused(void **state)
+/* That half a network is none is decided where the command line is known, too (test_config.c). */
+static void test_private_networks(void **state)
 {
 	(void)state;
 	struct fixture f;
-	static const char *const texts[] = {
-		"network_name = 'example'", "network_key_file = '/etc/psk'", "network_name = ''", "network_name = 5",
-	};
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		assert_int_equal(load(&f, texts[i]), -EINVAL);
-		assert_non_null(strstr(f.problems.text[0], "private networks are not available in this version"));
-	}
+	assert_loaded(&f, "network_name = 5000");
+	assert_string_equal(f.file.network_name, "5000");
+	assert_null(f.file.network_key_file);
+	config_file_free(&f.file);
+	assert_problem("network_name = ''",
+		       "x.toml:1: network_name: \"\": network names have 2 to 64 bytes, this one has 0");
+	assert_problem("network_name = \"a\\u001b\"",
+		       "x.toml:1: network_name: \"a?\": network names have no control characters");
+	assert_problem("network_name = \"a\\u0000\"", "x.toml:1: network_name: must not contain a zero byte");
+	assert_problem("network_name = 'ab\xff'",
+		       "x.toml:1: network_name: \"ab\ufffd\": network names are UTF-8, this one is not");
+	assert_problem("network_name = []", "x.toml:1: network_name: must be a string, not a list");
+	assert_problem("network_key_file = ''",
+		       "x.toml:1: network_key_file: \"\": the path of a file cannot be empty");
 }
 
 static void test_files_that_cannot_be_read(void **state)
@@ -179,11 +254,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_transport_keys_in_other_forms),
+		cmocka_unit_test(test_too_many_interfaces),
 		cmocka_unit_test(test_peers_forms),
 		cmocka_unit_test(test_problems_name_file_line_and_key),
 		cmocka_unit_test(test_unknown_keys_warn),
 		cmocka_unit_test(test_keys_of_later_versions_warn),
-		cmocka_unit_test(test_private_networks_are_refused),
+		cmocka_unit_test(test_private_networks),
 		cmocka_unit_test(test_files_that_cannot_be_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <string.h>
 
 #include "cli/values.h"
 
@@ -80,14 +81,65 @@ static void test_interface_names(void **state)
 {
 	(void)state;
 	char error[VALUE_ERROR_SIZE] = "";
-	assert_int_equal(value_check_tun_name("mycelium", error), 0);
-	assert_int_equal(value_check_tun_name("abcdefghijklmno", error), 0);
-	assert_int_equal(value_check_tun_name("abcdefghijklmnop", error), -EINVAL);
+	assert_int_equal(value_check_interface_name("mycelium", error), 0);
+	assert_int_equal(value_check_interface_name("abcdefghijklmno", error), 0);
+	assert_int_equal(value_check_interface_name("abcdefghijklmnop", error), -EINVAL);
 	assert_string_equal(error, "interface names have at most 15 characters, this one has 16");
-	assert_int_equal(value_check_tun_name("", error), -EINVAL);
-	assert_int_equal(value_check_tun_name("a/b", error), -EINVAL);
-	assert_int_equal(value_check_tun_name("a b", error), -EINVAL);
-	assert_int_equal(value_check_tun_name("..", error), -EINVAL);
+	assert_int_equal(value_check_interface_name("", error), -EINVAL);
+	assert_int_equal(value_check_interface_name("a/b", error), -EINVAL);
+	assert_int_equal(value_check_interface_name("a b", error), -EINVAL);
+	assert_int_equal(value_check_interface_name("..", error), -EINVAL);
+}
+
+static void test_paths(void **state)
+{
+	(void)state;
+	char error[VALUE_ERROR_SIZE] = "";
+	assert_int_equal(value_check_path("/etc/mycelium/psk.bin", error), 0);
+	assert_int_equal(value_check_path("", error), -EINVAL);
+	assert_string_equal(error, "the path of a file cannot be empty");
+}
+
+static void test_network_names(void **state)
+{
+	(void)state;
+	char error[VALUE_ERROR_SIZE] = "", longest[66];
+	memset(longest, 'x', sizeof(longest));
+	longest[64] = '\0';
+	assert_int_equal(value_check_network_name(longest, error), 0);
+	assert_int_equal(value_check_network_name("ab", error), 0);
+	assert_int_equal(value_check_network_name("a b/c:d", error), 0);
+	/* Two bytes, one character. */
+	assert_int_equal(value_check_network_name("\u00e9", error), 0);
+	assert_int_equal(value_check_network_name("\U0001f344 mycelium", error), 0);
+}
+
+static void test_words_that_name_no_network(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name, *reason;
+	} cases[] = {
+		{"", "network names have 2 to 64 bytes, this one has 0"},
+		{"a", "network names have 2 to 64 bytes, this one has 1"},
+		/* 22 characters of three bytes each. */
+		{"\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac"
+		 "\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac",
+		 "network names have 2 to 64 bytes, this one has 66"},
+		{"a\n", "network names have no control characters"},
+		{"\tab", "network names have no control characters"},
+		{"ab\x7f", "network names have no control characters"},
+		{"ab\xc2\x9b", "network names have no control characters"},
+		{"ab\xff", "network names are UTF-8, this one is not"},
+		{"ab\xc3", "network names are UTF-8, this one is not"},
+		{"\xed\xa0\x80", "network names are UTF-8, this one is not"},
+		{"ab\ufffd", "network names are UTF-8, this one is not"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char error[VALUE_ERROR_SIZE] = "";
+		assert_int_equal(value_check_network_name(cases[i].name, error), -EINVAL);
+		assert_string_equal(error, cases[i].reason);
+	}
 }
 
 int main(void)
@@ -97,6 +149,9 @@ int main(void)
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_log_formats),
 		cmocka_unit_test(test_interface_names),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_network_names),
+		cmocka_unit_test(test_words_that_name_no_network),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
