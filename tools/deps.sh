@@ -12,8 +12,8 @@ set -eu
 packages_of() {
 	case $1 in
 	build)
-		echo meson ninja-build gcc libc6-dev pkg-config libuv1-dev libgnutls28-dev nettle-dev liburcu-dev libmnl-dev \
-			libmicrohttpd-dev libjansson-dev libcurl4-gnutls-dev
+		echo meson ninja-build gcc libc6-dev pkg-config libuv1-dev libgnutls28-dev nettle-dev libngtcp2-dev \
+			libngtcp2-crypto-gnutls-dev liburcu-dev libmnl-dev libmicrohttpd-dev libjansson-dev libcurl4-gnutls-dev
 		[ "$(dpkg --print-architecture)" != amd64 ] || echo libipsec-mb-dev
 		;;
 	lab)

@@ -13,9 +13,9 @@
  * The lane polls the descriptors, calls in, and sets a timer: there is no loop here. Each lane has sockets of its own on the
  * same port; the kernel gives a packet to the lane whose index is the first byte of its connection id modulo their number.
  *
- *   readable:  quic_receive() ─▶ quic_next_frames() until false ─▶ quic_next_event() until false
- *   deadline:  quic_expire() ─▶ quic_next_event() until false
- *   end of each round: quic_flush()
+ *   readable, or in error:  quic_receive() ─▶ quic_next_frames() until 0
+ *   deadline:               quic_expire() ─▶ quic_next_frames() until 0
+ *   end of each round:      quic_flush() ─▶ quic_next_event() until false
  *
  * One thread, except where it says otherwise.
  */
@@ -126,6 +126,10 @@ long quic_receive(struct quic *quic, unsigned socket);
  * them. Returns 1; 0 when the batch is used up; -ENOBUFS when `*at` must go back to 0 first: be done with the frames so far.
  */
 int quic_next_frames(struct quic *quic, uint8_t *buffer, size_t *at, uint32_t *ret_peer, struct frame_vector *ret);
+
+/* Whether quic_next_frames() has more although no socket tells: what came of a connection before it was adopted, or behind a
+ * hole in its stream. quic_deadline_us() is in the past then. */
+bool quic_pending(struct quic *quic);
 
 /* When quic_expire() is needed next, as quic_set_time(); UINT64_MAX: never. */
 uint64_t quic_deadline_us(const struct quic *quic);

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Frames become packets, packets become batches that the kernel splits (UDP_SEGMENT).
+ *
+ *   stream ────┐
+ *   datagrams ─┼─▶ packet ─▶ batch of the socket ─▶ one system call
+ *   ngtcp2 ────┘
+ *
+ * A packet takes as many frames as fit, the stream's first: it carries the control frames. ngtcp2 stops when the congestion
+ * window is full, and we stop after a burst, whose length then tells it when the next one is due (pacing).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "link/quic_internal.h"
+
+enum {
+	STREAM_PARTS = 16,
+	BURST_MAX = 65536,	/* bytes between two looks at the clock of pacing */
+	REFUSALS_MAX = 8,	/* packets that leave out a datagram of which we thought that it fits */
+	SHORT_HEADER = 1 + 4,	/* flags and packet number, without the connection id */
+	SEAL_SIZE = 16,
+};
+
+bool quic_send_fits(const struct quic_connection *connection, size_t len)
+{
+	const ngtcp2_transport_params *peer = ngtcp2_conn_get_remote_transport_params(connection->conn);
+	size_t payload = ngtcp2_conn_get_path_max_tx_udp_payload_size(connection->conn);
+	size_t overhead = SHORT_HEADER + ngtcp2_conn_get_dcid(connection->conn)->datalen + SEAL_SIZE;
+	return peer != NULL && len + QUIC_DATAGRAM_OVERHEAD <= peer->max_datagram_frame_size &&
+	       len + overhead + QUIC_DATAGRAM_OVERHEAD <= payload;
+}
+
+/* ---- batches ----------------------------------------------------------------------------------------------------- */
+
+int quic_send_batch(struct quic *quic, unsigned number)
+{
+	struct quic_socket *socket = &quic->sockets[number];
+	if (socket->batch.count == 0)
+		return 0;
+	int error = udp_send(socket->fd, &socket->batch, &socket->gso);
+	socket->blocked = error == -EAGAIN;
+	return error;
+}
+
+static struct udp_path path_of(const ngtcp2_path *path)
+{
+	struct udp_path ret = {0};
+	memcpy(&ret.local, path->local.addr, path->local.addrlen);
+	memcpy(&ret.remote, path->remote.addr, path->remote.addrlen);
+	return ret;
+}
+
+/* Adds the packet that lies behind the batch, or sends the batch first. Where that blocks, the packet is lost. */
+static int batch_packet(struct quic *quic, unsigned number, const ngtcp2_path *path, uint8_t ecn, size_t len)
+{
+	struct udp_batch *batch = &quic->sockets[number].batch;
+	const struct udp_path where = path_of(path);
+	if (!udp_batch_joins(batch, &where, ecn, len)) {
+		const uint8_t *packet = batch->bytes + batch->len;
+		int error = quic_send_batch(quic, number);
+		if (error != 0)
+			return error;
+		memmove(batch->bytes, packet, len);
+	}
+	if (batch->count == 0) {
+		batch->path = where;
+		batch->ecn = ecn;
+		batch->segment = len;
+	}
+	batch->len += len;
+	batch->count++;
+	return 0;
+}
+
+/* ---- packets ----------------------------------------------------------------------------------------------------- */
+
+/* One packet under construction. */
+struct packet {
+	struct quic_connection *connection;
+	struct datagrams_out *datagrams;
+	ngtcp2_path_storage path;
+	ngtcp2_pkt_info info;
+	uint8_t *bytes;
+	bool stream_blocked;
+};
+
+static ngtcp2_ssize write_stream(struct packet *packet)
+{
+	struct quic_connection *connection = packet->connection;
+	struct iovec parts[STREAM_PARTS];
+	ngtcp2_vec vectors[STREAM_PARTS];
+	ngtcp2_ssize taken = -1;
+	unsigned count = stream_out_peek(&connection->stream, parts, STREAM_PARTS);
+	for (unsigned i = 0; i < count; i++)
+		vectors[i] = (ngtcp2_vec){parts[i].iov_base, parts[i].iov_len};
+	ngtcp2_ssize result = ngtcp2_conn_writev_stream(connection->conn, &packet->path.path, &packet->info, packet->bytes,
+							UDP_DATAGRAM_MAX, &taken, NGTCP2_WRITE_STREAM_FLAG_MORE, 0, vectors,
+							count, quic_timestamp(connection->quic));
+	if (taken > 0) {
+		stream_out_advance(&connection->stream, (size_t)taken);
+		connection->written += (size_t)taken;
+	}
+	return result;
+}
+
+/* A datagram that a packet had no room for comes again in the next. One that no packet takes must not hold up the rest. */
+static ngtcp2_ssize write_datagram(struct packet *packet)
+{
+	struct quic_connection *connection = packet->connection;
+	struct datagrams_out *out = packet->datagrams;
+	const struct iovec *frame = &out->frames[out->next];
+	const ngtcp2_vec vector = {frame->iov_base, frame->iov_len};
+	int accepted = 0;
+	ngtcp2_ssize result = ngtcp2_conn_writev_datagram(connection->conn, &packet->path.path, &packet->info, packet->bytes,
+							  UDP_DATAGRAM_MAX, &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0,
+							  &vector, 1, quic_timestamp(connection->quic));
+	if (accepted)
+		connection->written += frame->iov_len;
+	if (accepted || (result != 0 && ++connection->refusals > REFUSALS_MAX)) {
+		connection->dropped += !accepted;
+		connection->refusals = 0;
+		out->next++;
+	}
+	return result;
+}
+
+static ngtcp2_ssize write_rest(struct packet *packet)
+{
+	return ngtcp2_conn_writev_stream(packet->connection->conn, &packet->path.path, &packet->info, packet->bytes,
+					 UDP_DATAGRAM_MAX, NULL, 0, -1, NULL, 0, quic_timestamp(packet->connection->quic));
+}
+
+static bool stream_goes_on(const struct packet *packet)
+{
+	const struct stream_out *stream = &packet->connection->stream;
+	return !packet->stream_blocked && stream_out_waiting(stream) > 0 &&
+	       stream_out_in_flight(stream) < QUIC_STREAM_HELD_MAX;
+}
+
+/* Packets that were no longer possible when the path changed. */
+static void skip_large(struct packet *packet)
+{
+	struct datagrams_out *out = packet->datagrams;
+	while (out->next < out->count && !quic_send_fits(packet->connection, out->frames[out->next].iov_len)) {
+		packet->connection->dropped++;
+		out->next++;
+	}
+}
+
+/* Returns the length of the packet, 0 when there is nothing to send or nothing may be, or an error of ngtcp2. */
+static ngtcp2_ssize write_packet(struct packet *packet)
+{
+	for (;;) {
+		ngtcp2_ssize result;
+		skip_large(packet);
+		if (stream_goes_on(packet))
+			result = write_stream(packet);
+		else if (packet->datagrams->next < packet->datagrams->count)
+			result = write_datagram(packet);
+		else
+			return write_rest(packet);
+		if (result == NGTCP2_ERR_STREAM_DATA_BLOCKED || result == NGTCP2_ERR_STREAM_SHUT_WR ||
+		    result == NGTCP2_ERR_STREAM_NOT_FOUND)
+			packet->stream_blocked = true;
+		else if (result != NGTCP2_ERR_WRITE_MORE)
+			return result;
+	}
+}
+
+static size_t burst_of(const struct quic_connection *connection)
+{
+	size_t quantum = ngtcp2_conn_get_send_quantum(connection->conn);
+	return !connection->confirmed || quantum < BURST_MAX ? quantum : BURST_MAX;
+}
+
+/* Writes packets until the burst, the window, or the socket is full. Returns 0 or an error of ngtcp2; `ret_error` is of the
+ * socket. */
+static int write_packets(struct packet *packet, int *ret_error)
+{
+	struct quic_connection *connection = packet->connection;
+	struct quic_socket *socket = &connection->quic->sockets[connection->socket];
+	size_t sent = 0, burst = burst_of(connection);
+	ngtcp2_ssize len = 0;
+	while (sent < burst && *ret_error == 0) {
+		packet->bytes = socket->batch.bytes + socket->batch.len;
+		len = write_packet(packet);
+		if (len <= 0)
+			break;
+		sent += (size_t)len;
+		*ret_error = batch_packet(connection->quic, connection->socket, &packet->path.path, (uint8_t)packet->info.ecn,
+					  (size_t)len);
+	}
+	/* Before that, the assumed round trip of a third of a second would hold back the second flight. */
+	if (sent > 0 && connection->confirmed)
+		ngtcp2_conn_update_pkt_tx_time(connection->conn, quic_timestamp(connection->quic));
+	if (sent > 0 && !connection->in_flight) {
+		connection->in_flight = true;
+		connection->in_flight_since_us = connection->quic->now_us;
+	}
+	return len < 0 ? (int)len : 0;
+}
+
+/* A dial that cannot even be sent has failed. Links outlive that: routes come back. */
+static void check_unreachable(struct quic_connection *connection, int error)
+{
+	bool unreachable = error == -ENETUNREACH || error == -EHOSTUNREACH || error == -EADDRNOTAVAIL || error == -EACCES ||
+			   error == -EPERM || error == -EINVAL;
+	if (unreachable && !connection->server && connection->state == QUIC_HANDSHAKE)
+		quic_connection_end(connection, error, NULL, NULL);
+}
+
+void quic_send_packets(struct quic_connection *connection, struct datagrams_out *datagrams)
+{
+	struct quic *quic = connection->quic;
+	if (quic->sockets[connection->socket].blocked) {
+		quic_enlist(&quic->dirty, &connection->dirty);
+		return;
+	}
+	struct packet packet = {.connection = connection, .datagrams = datagrams};
+	ngtcp2_path_storage_zero(&packet.path);
+	int error = 0, result = write_packets(&packet, &error);
+	if (error == 0)
+		error = quic_send_batch(quic, connection->socket);
+	if (datagrams->next == datagrams->count && datagrams->copy != NULL)
+		datagrams_out_clear(datagrams);
+	if (!quic_connection_check(connection, result))
+		return;
+	check_unreachable(connection, error);
+	if (connection->state != QUIC_ENDED)
+		quic_arm(connection);
+}
+
+/* ---- single packets ---------------------------------------------------------------------------------------------- */
+
+void quic_send_answer(struct quic *quic, unsigned number, const struct udp_path *path, uint8_t *packet, size_t len)
+{
+	struct quic_socket *socket = &quic->sockets[number];
+	struct udp_batch single = {.bytes = packet, .len = len, .segment = len, .count = 1, .path = *path};
+	bool gso = false;
+	if (!socket->blocked)
+		udp_send(socket->fd, &single, &gso);
+}
+
+void quic_send_close(struct quic_connection *connection, const ngtcp2_ccerr *closing)
+{
+	uint8_t bytes[UDP_DATAGRAM_MAX];
+	ngtcp2_path_storage path;
+	ngtcp2_pkt_info info;
+	ngtcp2_path_storage_zero(&path);
+	ngtcp2_ssize len = ngtcp2_conn_write_connection_close(connection->conn, &path.path, &info, bytes, sizeof(bytes), closing,
+							      quic_timestamp(connection->quic));
+	if (len <= 0)
+		return;
+	const struct udp_path where = path_of(&path.path);
+	quic_send_answer(connection->quic, connection->socket, &where, bytes, (size_t)len);
+}
