@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs the Debian or Ubuntu packages that are missing: tools/deps.sh [build] [lab] [test]
+# Installs the Debian or Ubuntu packages that are missing: tools/deps.sh [build] [lab] [test] [guest]
 #
 #   build   what `make` needs
 #   lab     what network namespaces full of nodes need: `make demo`, `make bench`
 #   test    what `make test` needs besides the other two
+#   guest   what tests/guest/run.py needs besides `lab`: a virtual machine
 #
 # As root, or with sudo that asks for no password, it installs; otherwise it prints the command to run and stops.
 set -eu
@@ -25,8 +26,12 @@ packages_of() {
 		version=$(apt-cache depends clang 2>/dev/null | sed -n 's/^ *Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
 		[ -z "$version" ] || echo "libclang-rt-$version-dev"
 		;;
+	guest)
+		# Its kernel is not here: installed, it would change how this machine boots. tests/guest/kernel.py only unpacks it.
+		echo qemu-system-x86 busybox-static
+		;;
 	*)
-		echo "tools/deps.sh: unknown group \"$1\", there are: build lab test" >&2
+		echo "tools/deps.sh: unknown group \"$1\", there are: build lab test guest" >&2
 		exit 2
 		;;
 	esac
