@@ -17,6 +17,29 @@ enum { EXAMINED_SIZE = 512 };
 
 /* ---- words ---- */
 
+/* The two kinds of key files: how they are called, which option names one, and what makes a good one. */
+struct kind {
+	const char *name, *title, *option;
+	const char *when_short; /* what to do about a file that is too short */
+	bool may_be_text;
+};
+
+static const struct kind node_key = {
+	.name = "key file",
+	.title = "Key file",
+	.option = "--key-file",
+	.when_short = "'mycelium generate-keys --force' replaces it.",
+};
+
+/* Other nodes take any 32 bytes, and networks may have been set up with a text. */
+static const struct kind network_key = {
+	.name = "network key file",
+	.title = "Network key file",
+	.option = "--network-key-file",
+	.when_short = "Copy it again from another node of the network.",
+	.may_be_text = true,
+};
+
 static const char *cause_text(int error)
 {
 	switch (-error) {
@@ -39,18 +62,25 @@ static const char *cause_text(int error)
 	}
 }
 
-/* Reports why `operation` on the key file failed; returns `error`. */
+/* Reports why `operation` on a key file failed; returns `error`. */
+static int report_of(const struct kind *kind, struct problems *problems, const char *operation, const char *path,
+		     int error)
+{
+	const char *remedy = "Name another file with";
+	if (error == -EISDIR)
+		remedy = "Name a file in it with";
+	else if (error == -ENOENT)
+		remedy = "Create it, or name another file with";
+	else if (error == -EACCES || error == -EPERM)
+		remedy = "Run as a user who has the right to, or name another file with";
+	problems_add(problems, "Cannot %s %s %s: %s. %s %s.", operation, kind->name, path, cause_text(error), remedy,
+		     kind->option);
+	return error;
+}
+
 static int report(struct problems *problems, const char *operation, const char *path, int error)
 {
-	const char *remedy = "Name another file with --key-file.";
-	if (error == -EISDIR)
-		remedy = "Name a file in it with --key-file.";
-	else if (error == -ENOENT)
-		remedy = "Create it, or name another file with --key-file.";
-	else if (error == -EACCES || error == -EPERM)
-		remedy = "Run as a user who has the right to, or name another file with --key-file.";
-	problems_add(problems, "Cannot %s key file %s: %s. %s", operation, path, cause_text(error), remedy);
-	return error;
+	return report_of(&node_key, problems, operation, path, error);
 }
 
 /* ---- load ---- */
@@ -85,63 +115,84 @@ static bool is_text(const uint8_t *bytes, size_t len)
 }
 
 /* Refuses what cannot be a key. */
-static int check_content(const char *path, const uint8_t *bytes, size_t len, struct problems *problems)
+static int check_content(const struct kind *kind, const char *path, const uint8_t *bytes, size_t len,
+			 struct problems *problems)
 {
 	if (len < KEY_SIZE) {
-		problems_add(problems,
-			     "Key file %s has %zu byte%s, %d are needed. 'mycelium generate-keys --force' replaces it.",
-			     path, len, len == 1 ? "" : "s", KEY_SIZE);
+		problems_add(problems, "%s %s has %zu byte%s, %d are needed. %s", kind->title, path, len,
+			     len == 1 ? "" : "s", KEY_SIZE, kind->when_short);
 		return -EINVAL;
 	}
-	if (is_text(bytes, len)) {
-		problems_add(problems,
-			     "Key file %s contains text, not a key of %d random bytes. "
-			     "Name another file with --key-file.",
-			     path, KEY_SIZE);
+	if (is_text(bytes, len) && !kind->may_be_text) {
+		problems_add(problems, "%s %s contains text, not a key of %d random bytes. Name another file with %s.",
+			     kind->title, path, KEY_SIZE, kind->option);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-static void warn_about(const char *path, const struct stat *status, size_t len, struct problems *warnings)
+static void warn_about(const struct kind *kind, const char *path, const struct stat *status, const uint8_t *bytes,
+		       size_t len, struct problems *warnings)
 {
-	if (len > KEY_SIZE)
-		problems_add(warnings, "Key file %s is longer than %d bytes; only the first %d are used.", path,
+	if (is_text(bytes, len))
+		problems_add(warnings, "%s %s contains text: its first %d characters are the key.", kind->title, path,
+			     KEY_SIZE);
+	else if (len > KEY_SIZE)
+		problems_add(warnings, "%s %s is longer than %d bytes; only the first %d are used.", kind->title, path,
 			     KEY_SIZE, KEY_SIZE);
 	if (S_ISREG(status->st_mode) && (status->st_mode & (S_IROTH | S_IWOTH)) != 0)
-		problems_add(warnings, "Key file %s is open to every user (mode %04o). 'chmod 600 %s' closes it.", path,
-			     status->st_mode & 07777, path);
+		problems_add(warnings, "%s %s is open to every user (mode %04o). 'chmod 600 %s' closes it.", kind->title,
+			     path, status->st_mode & 07777, path);
 }
 
-static int load_from(int fd, const char *path, struct secret_key *ret, struct problems *warnings,
-		     struct problems *problems)
+static int load_from(const struct kind *kind, int fd, const char *path, uint8_t ret[static KEY_SIZE],
+		     struct problems *warnings, struct problems *problems)
 {
 	struct stat status;
 	if (fstat(fd, &status) < 0)
-		return report(problems, "read", path, -errno);
+		return report_of(kind, problems, "read", path, -errno);
 	if (S_ISDIR(status.st_mode))
-		return report(problems, "read", path, -EISDIR);
+		return report_of(kind, problems, "read", path, -EISDIR);
 
 	uint8_t bytes[EXAMINED_SIZE];
 	ssize_t got = read_start(fd, bytes, sizeof(bytes));
-	int result = got < 0 ? report(problems, "read", path, (int)got) : 0;
+	int result = got < 0 ? report_of(kind, problems, "read", path, (int)got) : 0;
 	if (result == 0)
-		result = check_content(path, bytes, (size_t)got, problems);
+		result = check_content(kind, path, bytes, (size_t)got, problems);
 	if (result == 0) {
-		memcpy(ret->bytes, bytes, KEY_SIZE);
-		warn_about(path, &status, (size_t)got, warnings);
+		memcpy(ret, bytes, KEY_SIZE);
+		warn_about(kind, path, &status, bytes, (size_t)got, warnings);
 	}
 	secret_wipe(bytes, sizeof(bytes));
 	return result;
 }
 
-int keyfile_load(const char *path, struct secret_key *ret, struct problems *warnings, struct problems *problems)
+/* Returns -ENOENT without a line. */
+static int load(const struct kind *kind, const char *path, uint8_t ret[static KEY_SIZE], struct problems *warnings,
+		struct problems *problems)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
-		return errno == ENOENT ? -ENOENT : report(problems, "read", path, -errno);
-	int result = load_from(fd, path, ret, warnings, problems);
+		return errno == ENOENT ? -ENOENT : report_of(kind, problems, "read", path, -errno);
+	int result = load_from(kind, fd, path, ret, warnings, problems);
 	close(fd);
+	return result;
+}
+
+int keyfile_load(const char *path, struct secret_key *ret, struct problems *warnings, struct problems *problems)
+{
+	return load(&node_key, path, ret->bytes, warnings, problems);
+}
+
+int keyfile_load_network(const char *path, uint8_t ret[static KEY_SIZE], struct problems *warnings,
+			 struct problems *problems)
+{
+	int result = load(&network_key, path, ret, warnings, problems);
+	if (result == -ENOENT)
+		problems_add(problems,
+			     "There is no network key file %s. Copy it from another node of the network, or make one for "
+			     "a new network: 'head -c %d /dev/urandom > %s'.",
+			     path, KEY_SIZE, path);
 	return result;
 }
 

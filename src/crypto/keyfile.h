@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The key file: 32 raw secret bytes (docs/protocol/identity.md).
+ * Key files, 32 raw secret bytes each: of the node (docs/protocol/identity.md), and of a private network
+ * (docs/protocol/transports.md).
  *
- * Created with mode 0600 through a temporary file, fsync and rename, so that a crash never loses a key; its directory
- * with mode 0700 and parents. Never overwritten unasked.
+ * The node's is created with mode 0600 through a temporary file, fsync and rename, so that a crash never loses a key; its
+ * directory with mode 0700 and parents. Never overwritten unasked.
  *
  * Errors are told to a person: each adds one line to `problems` (which may be NULL) that names the path, the cause and
  * the next step. These functions touch the file system; they belong to start-up and commands, not to the packet path.
@@ -12,6 +13,7 @@
 #define MYCELIUM_CRYPTO_KEYFILE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/problem.h"
 #include "crypto/keys.h"
@@ -24,6 +26,16 @@
  *   -errno   it cannot be read (permission, a directory, ...)
  */
 int keyfile_load(const char *path, struct secret_key *ret, struct problems *warnings, struct problems *problems);
+
+/*
+ * Reads the key file of a private network. The first 32 bytes are the key; what keyfile_load() warns about is accepted
+ * here, too, and so is text. `ret` stays untouched on failure:
+ *   -ENOENT  there is no such file
+ *   -EINVAL  fewer than 32 bytes
+ *   -errno   it cannot be read (permission, a directory, ...)
+ */
+int keyfile_load_network(const char *path, uint8_t ret[static KEY_SIZE], struct problems *warnings,
+			 struct problems *problems);
 
 /*
  * Writes a key file, atomically and with mode 0600. With `create_directory` missing parent directories are made (0700).

@@ -490,6 +490,97 @@ static void problems_may_be_null(void **state)
 	assert_int_equal(keyfile_save(path, &key, false, false, NULL), -EEXIST);
 }
 
+/* ---- the key of a private network ---- */
+
+static int load_network(const char *path, uint8_t ret[static KEY_SIZE])
+{
+	warnings.count = problems.count = 0;
+	return keyfile_load_network(path, ret, &warnings, &problems);
+}
+
+static void network_key_is_the_first_32_bytes(void **state)
+{
+	(void)state;
+	uint8_t content[2000], key[KEY_SIZE];
+	struct rng rng = rng_seeded(6);
+	for (size_t i = 0; i < sizeof(content); i++)
+		content[i] = (uint8_t)rng_next(&rng);
+	static const size_t lengths[] = {32, 33, 64, 512, 513, 2000};
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		const char *path = write_file("key", content, lengths[i], 0600);
+		memset(key, 0, sizeof(key));
+		assert_int_equal(load_network(path, key), 0);
+		assert_memory_equal(key, content, KEY_SIZE);
+		assert_int_equal(problems.count, 0);
+		assert_int_equal(warnings.count, lengths[i] > KEY_SIZE);
+	}
+	assert_non_null(strstr(warnings.text[0], "Network key file /tmp/"));
+	assert_non_null(strstr(warnings.text[0], "longer than 32 bytes"));
+}
+
+static void assert_network_key_refused(const char *path, int error, const char *line)
+{
+	uint8_t key[KEY_SIZE], before[KEY_SIZE];
+	memset(key, 0x5a, sizeof(key));
+	memcpy(before, key, sizeof(key));
+	assert_int_equal(load_network(path, key), error);
+	assert_memory_equal(key, before, sizeof(key));
+	assert_problem(line, path);
+	assert_int_equal(warnings.count, 0);
+}
+
+static void network_key_that_cannot_be_had(void **state)
+{
+	(void)state;
+	const char *path = write_file("key", test_key(200).bytes, KEY_SIZE - 1, 0666);
+	assert_network_key_refused(path, -EINVAL,
+				   "Network key file @ has 31 bytes, 32 are needed. "
+				   "Copy it again from another node of the network.");
+	assert_network_key_refused(folder, -EISDIR,
+				   "Cannot read network key file @: it is a directory. "
+				   "Name a file in it with --network-key-file.");
+	assert_network_key_refused(path_of("key/key"), -ENOTDIR,
+				   "Cannot read network key file @: a part of the path is a file, not a directory. "
+				   "Name another file with --network-key-file.");
+	uint8_t key[KEY_SIZE];
+	assert_int_equal(load_network(path_of("none"), key), -ENOENT);
+	assert_int_equal(problems.count, 1);
+	assert_non_null(strstr(problems.text[0], "There is no network key file /tmp/"));
+	assert_int_equal(keyfile_load_network(path_of("none"), key, NULL, NULL), -ENOENT);
+}
+
+static void load_locked_network_key(void)
+{
+	uint8_t key[KEY_SIZE];
+	require(load_network(path_of("locked/key"), key) == -EACCES);
+	require(problems.count == 1 && strstr(problems.text[0], "permission denied") != NULL);
+	require(strstr(problems.text[0], "Cannot read network key file /tmp/") != NULL);
+}
+
+static void network_key_of_others(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir(path_of("locked"), 0700), 0);
+	write_file("locked/key", test_key(1).bytes, KEY_SIZE, 0600);
+	assert_int_equal(chmod(path_of("locked"), 0000), 0);
+	as_stranger(load_locked_network_key);
+	assert_int_equal(chmod(path_of("locked"), 0700), 0);
+}
+
+/* Others take any file: a text works, with a word about it, and is as secret as a key. */
+static void network_key_may_be_text(void **state)
+{
+	(void)state;
+	static const char hex[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
+	uint8_t key[KEY_SIZE];
+	assert_int_equal(load_network(write_file("hex", hex, strlen(hex), 0644), key), 0);
+	assert_memory_equal(key, hex, KEY_SIZE);
+	assert_int_equal(problems.count, 0);
+	assert_int_equal(warnings.count, 2);
+	assert_non_null(strstr(warnings.text[0], "contains text: its first 32 characters are the key"));
+	assert_non_null(strstr(warnings.text[1], "open to every user (mode 0644)"));
+}
+
 static char *default_path_with(const char *data, const char *home)
 {
 	data != NULL ? setenv("XDG_DATA_HOME", data, 1) : unsetenv("XDG_DATA_HOME");
@@ -572,6 +663,10 @@ int main(void)
 		in_folder(missing_directory),
 		in_folder(relative_paths),
 		in_folder(problems_may_be_null),
+		in_folder(network_key_is_the_first_32_bytes),
+		in_folder(network_key_that_cannot_be_had),
+		in_folder(network_key_of_others),
+		in_folder(network_key_may_be_text),
 		cmocka_unit_test(default_path),
 		cmocka_unit_test(default_path_without_home),
 	};
