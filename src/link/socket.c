@@ -22,6 +22,15 @@ int socket_set_mark(int fd, const struct socket_options *options)
 	return setsockopt(fd, SOL_SOCKET, SO_MARK, &options->mark, sizeof(options->mark)) == 0 ? 0 : -errno;
 }
 
+int socket_connect_result(int fd)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+		return -errno;
+	return -error;
+}
+
 void socket_address_text(const struct sockaddr_storage *address, char *text, size_t size)
 {
 	char ip[IP6_TEXT_SIZE];

@@ -69,7 +69,7 @@ uint16_t tcp_local_port(int fd)
 						 : ((struct sockaddr_in *)&local)->sin_port);
 }
 
-static void tune_connected(int fd)
+void tcp_tune(int fd)
 {
 	socket_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	socket_set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
@@ -101,61 +101,67 @@ int tcp_connect_start(const struct sockaddr *address, socklen_t len, const struc
 
 int tcp_connect_result(int fd)
 {
-	int error = 0;
-	socklen_t len = sizeof(error);
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
-		return -errno;
-	return -error;
+	return socket_connect_result(fd);
 }
 
-static int name_connection(int fd, char name[static LINK_NAME_SIZE])
+int tcp_name(int fd, const char *protocol, char name[static LINK_NAME_SIZE])
 {
 	struct sockaddr_storage local = {0}, remote = {0};
 	socklen_t local_len = sizeof(local), remote_len = sizeof(remote);
-	char local_text[72], remote_text[72];
+	char local_text[SOCKET_ADDRESS_TEXT_SIZE], remote_text[SOCKET_ADDRESS_TEXT_SIZE];
 	if (getsockname(fd, (struct sockaddr *)&local, &local_len) != 0 ||
 	    getpeername(fd, (struct sockaddr *)&remote, &remote_len) != 0)
 		return -errno;
 	socket_address_text(&local, local_text, sizeof(local_text));
 	socket_address_text(&remote, remote_text, sizeof(remote_text));
-	snprintf(name, LINK_NAME_SIZE, "TCP %s <-> %s", local_text, remote_text);
+	snprintf(name, LINK_NAME_SIZE, "%s %s <-> %s", protocol, local_text, remote_text);
 	return 0;
 }
 
-/* The stream is the descriptor, as for socket_read() and its like. */
-static long tcp_unacknowledged_ms(void *stream)
+long tcp_unacknowledged_ms(int fd)
 {
 	struct tcp_info info = {0};
 	socklen_t len = sizeof(info);
-	if (getsockopt((int)(intptr_t)stream, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
 		return -1;
 	return info.tcpi_unacked > 0 ? (long)info.tcpi_last_ack_recv : 0;
 }
 
-static void tcp_get_stats(void *stream, struct link_stats *ret)
+void tcp_get_stats(int fd, struct link_stats *ret)
 {
 	struct tcp_info info = {0};
 	socklen_t len = sizeof(info);
-	if (getsockopt((int)(intptr_t)stream, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
 		return;
 	ret->rtt_us = info.tcpi_rtt;
 	ret->lost = info.tcpi_total_retrans;
+}
+
+/* The stream is the descriptor, as for socket_read() and its like. */
+static long stream_unacknowledged(void *stream)
+{
+	return tcp_unacknowledged_ms((int)(intptr_t)stream);
+}
+
+static void stream_stats(void *stream, struct link_stats *ret)
+{
+	tcp_get_stats((int)(intptr_t)stream, ret);
 }
 
 static const struct stream_ops tcp_stream_ops = {
 	.read = socket_read,
 	.writev = socket_writev,
 	.close = socket_close,
-	.unacknowledged_ms = tcp_unacknowledged_ms,
-	.get_stats = tcp_get_stats,
+	.unacknowledged_ms = stream_unacknowledged,
+	.get_stats = stream_stats,
 };
 
 struct link *tcp_link_new(int fd)
 {
 	char name[LINK_NAME_SIZE];
 	struct link *link = NULL;
-	tune_connected(fd);
-	if (name_connection(fd, name) == 0)
+	tcp_tune(fd);
+	if (tcp_name(fd, "TCP", name) == 0)
 		link = stream_link_new(&tcp_stream_ops, (void *)(intptr_t)fd, fd, name);
 	if (link == NULL)
 		close(fd);

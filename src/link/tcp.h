@@ -41,4 +41,16 @@ struct link *tcp_link_new(int fd);
 /* Closes a descriptor of the above that became no link. */
 void tcp_close(int fd);
 
+/* ---- for links over TCP that are more than TCP; inside the room --------------------------------------------------- */
+
+/* Sets the options of a connected socket. */
+void tcp_tune(int fd);
+
+/* Writes "PROTOCOL LOCAL <-> REMOTE". Returns 0, or a negative errno when the connection is dead. */
+int tcp_name(int fd, const char *protocol, char name[static LINK_NAME_SIZE]);
+
+/* As link_unacknowledged_ms() and link_get_stats(). */
+long tcp_unacknowledged_ms(int fd);
+void tcp_get_stats(int fd, struct link_stats *ret);
+
 #endif
