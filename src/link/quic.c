@@ -201,20 +201,26 @@ static void tell_ended(struct quic_connection *connection, struct quic_event *re
 	}
 }
 
-bool quic_next_event(struct quic *quic, struct quic_event *ret)
+/* Returns false when what there was to tell is no longer so. */
+static bool tell(struct quic_connection *connection, struct quic_event *ret)
 {
-	struct list *node = list_pop(&quic->events);
-	if (node == NULL)
-		return false;
-	struct quic_connection *connection = container_of(node, struct quic_connection, event);
 	*ret = (struct quic_event){.id = connection->id, .ticket = connection->ticket, .peer = connection->peer};
 	if (connection->ended)
-		tell_ended(connection, ret);
-	else if (connection->offered)
-		tell_offered(connection, ret);
-	else
-		ret->type = QUIC_WRITABLE, connection->writable = false;
-	return true;
+		return tell_ended(connection, ret), true;
+	if (connection->offered)
+		return tell_offered(connection, ret), true;
+	ret->type = QUIC_WRITABLE;
+	bool writable = connection->writable;
+	connection->writable = false;
+	return writable;
+}
+
+bool quic_next_event(struct quic *quic, struct quic_event *ret)
+{
+	for (struct list *node; (node = list_pop(&quic->events)) != NULL;)
+		if (tell(container_of(node, struct quic_connection, event), ret))
+			return true;
+	return false;
 }
 
 /* ---- receiving --------------------------------------------------------------------------------------------------- */
@@ -271,7 +277,7 @@ static struct quic_connection *find_connection(const struct quic *quic, const st
 /* Reads what tells the connection of a datagram. Returns 0, or the error of ngtcp2. */
 static int decode_ids(const struct udp_datagram *datagram, ngtcp2_version_cid *ret)
 {
-	if (datagram->len == 0 || datagram->len > UDP_DATAGRAM_MAX)
+	if (datagram->len == 0 || datagram->len > UDP_DATAGRAM_MAX || is_nowhere(&datagram->path->remote))
 		return NGTCP2_ERR_INVALID_ARGUMENT;
 	return ngtcp2_pkt_decode_version_cid(ret, datagram->bytes, datagram->len, QUIC_ID_SIZE);
 }
@@ -386,16 +392,17 @@ void quic_expire(struct quic *quic)
 		expire(container_of(timer, struct quic_connection, timer));
 }
 
-/* Room for it is there: a connection keeps its place in the heap's memory from its beginning. */
+/* Without memory for the timer it is tried again at the end of the next round. */
 void quic_arm(struct quic_connection *connection)
 {
+	struct quic *quic = connection->quic;
 	ngtcp2_tstamp expiry = ngtcp2_conn_get_expiry(connection->conn);
 	uint64_t at = expiry == UINT64_MAX ? UINT64_MAX : expiry / NGTCP2_MICROSECONDS + 1;
 	at = at < connection->limit_us ? at : connection->limit_us;
-	if (at != UINT64_MAX)
-		timers_arm(&connection->quic->timers, &connection->timer, at);
-	else
-		timers_disarm(&connection->quic->timers, &connection->timer);
+	if (at == UINT64_MAX)
+		timers_disarm(&quic->timers, &connection->timer);
+	else if (timers_arm(&quic->timers, &connection->timer, at) != 0)
+		quic_enlist(&quic->dirty, &connection->dirty);
 }
 
 /* A blocked link whose rest is gone may take more as soon as there is a window for it. */
@@ -412,8 +419,8 @@ static void tell_writable(struct quic_connection *connection)
 static void settle(struct quic_connection *connection)
 {
 	ngtcp2_conn_info info;
-	quic_send_packets(connection, &connection->datagrams);
 	list_remove(&connection->dirty);
+	quic_send_packets(connection, &connection->datagrams);
 	if (connection->state == QUIC_ENDED)
 		return;
 	ngtcp2_conn_get_conn_info(connection->conn, &info);
@@ -436,8 +443,12 @@ void quic_flush(struct quic *quic)
 {
 	quic_send_batch(quic, 0);
 	quic_send_batch(quic, 1);
+	/* Some come back to the end of the list, for the next round. */
+	unsigned left = quic->count;
 	list_foreach (&quic->dirty, node, next) {
 		struct quic_connection *connection = container_of(node, struct quic_connection, dirty);
+		if (left-- == 0)
+			break;
 		if (!quic->sockets[connection->socket].blocked)
 			settle(connection);
 	}

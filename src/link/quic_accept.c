@@ -87,9 +87,7 @@ static void send_retry(struct quic *quic, unsigned socket, const struct udp_data
 	uint8_t token[NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN], answer[ANSWER_SIZE];
 	const union udp_address *remote = &datagram->path->remote;
 	ngtcp2_cid id = {.datalen = RETRY_ID_SIZE};
-	random_fill(id.data, RETRY_ID_SIZE);
-	/* The client's next packet must come to this lane, too. */
-	id.data[0] = (uint8_t)(id.data[0] % (256 / quic->lanes) * quic->lanes + quic->lane);
+	quic_draw_id(quic, id.data, RETRY_ID_SIZE);
 	ngtcp2_ssize len = ngtcp2_crypto_generate_retry_token(token, quic->identity->retry_secret, QUIC_SECRET_SIZE,
 							      header->version, &remote->any, udp_address_len(remote), &id,
 							      &header->dcid, quic_timestamp(quic));

@@ -4,7 +4,8 @@
  *
  *   quic.c             the endpoint: events, rounds of reading, timers
  *   quic_accept.c      packets of strangers
- *   quic_connection.c  life of a connection, what ngtcp2 calls back
+ *   quic_connection.c  life of a connection
+ *   quic_callbacks.c   what ngtcp2 calls back, connection ids
  *   quic_input.c       received bytes become frames
  *   quic_send.c        frames become packets
  *   quic_link.c        the link of a connection
@@ -191,6 +192,16 @@ void quic_connection_close(struct quic_connection *connection, int error, const 
 
 /* Frees what is left of one that ended. */
 void quic_connection_free(struct quic_connection *connection);
+
+/* ---- quic_callbacks.c -------------------------------------------------------------------------------------------- */
+
+extern const ngtcp2_callbacks quic_callbacks;
+
+/* A connection id by chance, whose first byte leads packets to our lane. */
+void quic_draw_id(const struct quic *quic, uint8_t *id, size_t len);
+
+/* One that nobody has yet, for packets to a connection. Returns 0 or a negative errno. */
+int quic_issue_id(struct quic_connection *connection, size_t len, ngtcp2_cid *ret);
 
 /* ---- quic_input.c ------------------------------------------------------------------------------------------------ */
 

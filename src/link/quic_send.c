@@ -227,8 +227,11 @@ void quic_send_packets(struct quic_connection *connection, struct datagrams_out 
 	if (!quic_connection_check(connection, result))
 		return;
 	check_unreachable(connection, error);
-	if (connection->state != QUIC_ENDED)
-		quic_arm(connection);
+	if (connection->state == QUIC_ENDED)
+		return;
+	quic_arm(connection);
+	if (error == -EAGAIN)
+		quic_enlist(&quic->dirty, &connection->dirty);
 }
 
 /* ---- single packets ---------------------------------------------------------------------------------------------- */

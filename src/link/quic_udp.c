@@ -215,21 +215,16 @@ static int send_message(int fd, struct udp_batch *batch, size_t len)
 	return sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ? 0 : -errno;
 }
 
-/* The socket reports, once, an error of any datagram it sent before: that is no error of this one. */
-static bool is_of_another(int error)
-{
-	return error == -ECONNREFUSED || error == -EHOSTUNREACH || error == -EPROTO || error == -EINTR;
-}
-
+/* The socket reports once what became of any datagram it sent before: then nothing was sent, and it goes again. */
 static int send_message_again(int fd, struct udp_batch *batch, size_t len)
 {
 	int error = send_message(fd, batch, len);
-	if (is_of_another(error))
+	if (error != 0 && error != -EAGAIN && error != -ENOBUFS)
 		error = send_message(fd, batch, len);
 	return error == -ENOBUFS ? -EAGAIN : error;
 }
 
-/* Drops the first `len` bytes of a batch. */
+/* Drops the first packet of a batch, of `len` bytes. */
 static void shift(struct udp_batch *batch, size_t len)
 {
 	memmove(batch->bytes, batch->bytes + len, batch->len - len);
@@ -245,26 +240,32 @@ static int send_singly(int fd, struct udp_batch *batch)
 		int error = send_message_again(fd, batch, len);
 		if (error == -EAGAIN)
 			return error;
-		if (error != 0 && error != -EMSGSIZE)
+		if (error != 0)
 			result = error;
 		shift(batch, len);
 	}
 	return result;
 }
 
+static int send_split(int fd, struct udp_batch *batch, bool *gso)
+{
+	int error = send_message_again(fd, batch, batch->len);
+	if (error == -EAGAIN)
+		return error;
+	if (error != -EIO && error != -EINVAL && error != -EMSGSIZE) {
+		batch->len = batch->count = 0;
+		return error;
+	}
+	/* That may be the path's or the address's fault: only when they go one by one is it the splitting. */
+	error = send_singly(fd, batch);
+	*gso = error != 0;
+	return error;
+}
+
 int udp_send(int fd, struct udp_batch *batch, bool *gso)
 {
-	if (batch->count > 1 && *gso) {
-		int error = send_message_again(fd, batch, batch->len);
-		if (error == -EAGAIN)
-			return error;
-		if (error != -EIO && error != -EINVAL) {
-			batch->len = batch->count = 0;
-			return error == -EMSGSIZE ? 0 : error;
-		}
-		*gso = false;
-	}
-	return send_singly(fd, batch);
+	int error = batch->count > 1 && *gso ? send_split(fd, batch, gso) : send_singly(fd, batch);
+	return error == -EMSGSIZE ? 0 : error;
 }
 
 /* ---- routes and refusals ----------------------------------------------------------------------------------------- */
