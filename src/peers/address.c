@@ -4,6 +4,12 @@
 #include <errno.h>
 #include <string.h>
 
+#define DIGITS "0123456789"
+#define HEX_DIGITS DIGITS "abcdefABCDEF"
+#define NAME_CHARACTERS DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_."
+
+enum { LABEL_MAX = 63 };
+
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -79,6 +85,43 @@ bool address_take_host(const char **at, struct endpoint *ret)
 	ret->family = ENDPOINT_IPV4;
 	ret->address = address;
 	ret->scope = 0;
+	return true;
+}
+
+/* "443", "0x1f": resolvers take a name that ends so for an address in one of its old short forms. */
+static bool is_number(const char *label, size_t len)
+{
+	bool is_hex = len >= 2 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X');
+	return is_hex ? strspn(label + 2, HEX_DIGITS) >= len - 2 : strspn(label, DIGITS) >= len;
+}
+
+/* Whether `len` characters, all of which may be in a name, are labels joined by single dots. */
+static bool are_labels(const char *text, size_t len)
+{
+	size_t start = 0;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '.') {
+			if (i == start)
+				return false;
+			start = i + 1;
+		} else if (i - start >= LABEL_MAX) {
+			return false;
+		}
+	}
+	return start < len && !is_number(text + start, len - start);
+}
+
+bool address_take_name(const char **at, char ret[static ENDPOINT_NAME_SIZE])
+{
+	const char *text = *at;
+	size_t len = strspn(text, NAME_CHARACTERS);
+	size_t rooted = len > 0 && text[len - 1] == '.' ? 1 : 0;
+	if (len - rooted > ENDPOINT_NAME_MAX || !are_labels(text, len - rooted))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		ret[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] - 'A' + 'a') : text[i];
+	ret[len] = '\0';
+	*at = text + len;
 	return true;
 }
 

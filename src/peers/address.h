@@ -20,4 +20,7 @@ bool address_take_ipv4(const char **at, uint8_t ret[static 4]);
 /* "192.0.2.6", "[2001:db8::2]" or "[fe80::1%3]" into family, address and scope of `ret`. */
 bool address_take_host(const char **at, struct endpoint *ret);
 
+/* A host name as peer_parse() accepts it, into `ret` in lower case. */
+bool address_take_name(const char **at, char ret[static ENDPOINT_NAME_SIZE]);
+
 #endif

@@ -100,6 +100,30 @@ int endpoint_parse(const char *text, struct endpoint *ret, char error[static END
 	return 0;
 }
 
+/* "tcp://NAME:PORT", with any protocol but vsock. No literal address reads as a name. */
+static bool parse_named(const char *text, struct endpoint *ret)
+{
+	struct endpoint parsed = {.family = ENDPOINT_NAME};
+	uint32_t port;
+
+	const char *at = strstr(text, "://");
+	if (at == NULL || !endpoint_protocol_parse(text, (size_t)(at - text), &parsed.protocol))
+		return false;
+	at += strlen("://");
+	if (parsed.protocol == ENDPOINT_VSOCK || !address_take_name(&at, parsed.name) || *at++ != ':')
+		return false;
+	if (!address_take_number(&at, UINT16_MAX, &port) || *at != '\0')
+		return false;
+	parsed.port = (uint16_t)port;
+	*ret = parsed;
+	return true;
+}
+
+int peer_parse(const char *text, struct endpoint *ret, char error[static ENDPOINT_ERROR_SIZE])
+{
+	return parse_named(text, ret) ? 0 : endpoint_parse(text, ret, error);
+}
+
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
 	if (a->protocol != b->protocol || a->family != b->family)
@@ -111,6 +135,8 @@ bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 		return ip6_equal(&a->address, &b->address) && a->port == b->port && a->scope == b->scope;
 	case ENDPOINT_CID:
 		return a->cid == b->cid && a->vsock_port == b->vsock_port;
+	case ENDPOINT_NAME:
+		return strcmp(a->name, b->name) == 0 && a->port == b->port;
 	}
 	return false;
 }
@@ -134,6 +160,9 @@ const char *endpoint_address_text(const struct endpoint *endpoint, char text[sta
 	case ENDPOINT_CID:
 		snprintf(text, ENDPOINT_ADDRESS_SIZE, "%u:%u", endpoint->cid, endpoint->vsock_port);
 		break;
+	case ENDPOINT_NAME:
+		snprintf(text, ENDPOINT_ADDRESS_SIZE, "%s:%u", endpoint->name, endpoint->port);
+		break;
 	}
 	return text;
 }
@@ -148,7 +177,7 @@ const char *endpoint_text(const struct endpoint *endpoint, char text[static ENDP
 
 socklen_t endpoint_sockaddr(const struct endpoint *endpoint, struct sockaddr_storage *ret)
 {
-	if (endpoint->family == ENDPOINT_CID)
+	if (endpoint->family == ENDPOINT_CID || endpoint->family == ENDPOINT_NAME)
 		return 0;
 	*ret = (struct sockaddr_storage){0};
 	if (endpoint->family == ENDPOINT_IPV4) {
@@ -185,6 +214,15 @@ int endpoint_from_sockaddr(enum endpoint_protocol protocol, const struct sockadd
 		return 0;
 	}
 	return -EAFNOSUPPORT;
+}
+
+int endpoint_resolved(const struct endpoint *named, const struct sockaddr *address, struct endpoint *ret)
+{
+	uint16_t port = named->port;
+	int result = endpoint_from_sockaddr(named->protocol, address, ret);
+	if (result == 0)
+		ret->port = port;
+	return result;
 }
 
 bool endpoint_ipv4_bytes(const struct endpoint *endpoint, uint8_t ret[static 4])

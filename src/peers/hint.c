@@ -6,6 +6,7 @@
  * text only after it was understood as an address, so nothing foreign reaches a terminal.
  */
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,18 @@
 enum repair { REPAIR_NONE, REPAIR_PORT, REPAIR_BRACKETS, REPAIR_IMPOSSIBLE };
 
 #define DEFAULT_PORT "9651"
+enum { DEFAULT_PORT_NUMBER = 9651 };
+
+/* In `hint`, or `fallback` when that has no room for it. */
+__attribute__((format(printf, 3, 4))) static const char *compose(char hint[static ENDPOINT_ERROR_SIZE],
+								  const char *fallback, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	int wanted = vsnprintf(hint, ENDPOINT_ERROR_SIZE, format, arguments);
+	va_end(arguments);
+	return wanted >= 0 && wanted < ENDPOINT_ERROR_SIZE ? hint : fallback;
+}
 
 /* Whether the first `len` bytes of `text`, in brackets or not, are an address to which `port` can be added. */
 static bool parses(const char *text, size_t len, bool bracketed, const char *port, struct endpoint *ret)
@@ -43,18 +56,45 @@ static enum repair repair_address(const char *text, struct endpoint *ret)
 	return REPAIR_IMPOSSIBLE;
 }
 
+/* Whether `text` is a host name, with a port or without; `ret` is then the endpoint, with the default port if need be.
+ * `ret_rest` is what follows the name. */
+static bool read_name(const char *text, struct endpoint *ret, const char **ret_rest)
+{
+	const char *rest = text;
+	if (!address_take_name(&rest, ret->name))
+		return false;
+	ret->family = ENDPOINT_NAME;
+	ret->port = DEFAULT_PORT_NUMBER;
+	*ret_rest = rest;
+	return true;
+}
+
+/* Without a protocol. A single word is a name only with a port behind it. */
+static bool repair_name(const char *text, struct endpoint *ret)
+{
+	const char *rest;
+	uint32_t port = DEFAULT_PORT_NUMBER;
+	if (!read_name(text, ret, &rest))
+		return false;
+	if (*rest == '\0')
+		return strchr(ret->name, '.') != NULL;
+	if (*rest++ != ':' || !address_take_number(&rest, UINT16_MAX, &port) || *rest != '\0')
+		return false;
+	ret->port = (uint16_t)port;
+	return true;
+}
+
 static const char *hint_protocol(const char *text, char hint[static ENDPOINT_ERROR_SIZE])
 {
+	static const char *const general = "write tcp://ADDRESS:PORT, for instance tcp://192.0.2.6:" DEFAULT_PORT;
 	struct endpoint endpoint = {0};
 	char address[ENDPOINT_ADDRESS_SIZE];
 
-	if (repair_address(text, &endpoint) == REPAIR_IMPOSSIBLE)
-		return "write tcp://ADDRESS:PORT, for instance tcp://192.0.2.6:9651";
+	if (repair_address(text, &endpoint) == REPAIR_IMPOSSIBLE && !repair_name(text, &endpoint))
+		return general;
 	endpoint_address_text(&endpoint, address);
-	int wanted = snprintf(hint, ENDPOINT_ERROR_SIZE, "write tcp://%s or quic://%s", address, address);
-	if (wanted >= ENDPOINT_ERROR_SIZE)
-		snprintf(hint, ENDPOINT_ERROR_SIZE, "write tcp://%s", address);
-	return hint;
+	const char *both = compose(hint, NULL, "write tcp://%s or quic://%s", address, address);
+	return both != NULL ? both : compose(hint, general, "write tcp://%s", address);
 }
 
 /* "[ADDRESS%NAME]", where a number is wanted behind the percent sign. */
@@ -77,7 +117,7 @@ static bool has_leading_zero(const char *address)
 }
 
 /* Letters, and no colon but the one before the port. */
-static bool is_host_name(const char *address)
+static bool resembles_name(const char *address)
 {
 	size_t len = strcspn(address, ":/");
 	bool letters = false;
@@ -89,7 +129,7 @@ static bool is_host_name(const char *address)
 	return letters && address[0] != '[' && (colon == NULL || strchr(colon + 1, ':') == NULL);
 }
 
-/* What is wrong behind a good address and its colon. */
+/* What is wrong behind a good address and its colon; NULL when nothing is. */
 static const char *hint_port(const char *port)
 {
 	uint32_t number;
@@ -97,7 +137,30 @@ static const char *hint_port(const char *port)
 		return "the port must be a number, for instance " DEFAULT_PORT;
 	if (!address_take_number(&port, UINT16_MAX, &number))
 		return "a port is a number up to 65535";
-	return "nothing may follow the port";
+	return *port != '\0' ? "nothing may follow the port" : NULL;
+}
+
+/* A text that resembles a host name more than anything else. */
+static const char *hint_name(enum endpoint_protocol protocol, const char *address,
+			     char hint[static ENDPOINT_ERROR_SIZE])
+{
+	struct endpoint endpoint = {.protocol = protocol};
+	char text[ENDPOINT_TEXT_SIZE];
+	const char *rest;
+
+	for (const char *c = address; *c != '\0'; c++) {
+		if ((unsigned char)*c >= 0x80)
+			return "write the host name in ASCII, as xn--...";
+	}
+	if (!read_name(address, &endpoint, &rest))
+		return "a host name is made of letters, digits, '-' and '_', in parts of up to 63 joined by dots";
+	if (*rest == '\0')
+		return compose(hint, "the port is missing, add :" DEFAULT_PORT, "the port is missing, write %s",
+			       endpoint_text(&endpoint, text));
+	if (*rest != ':')
+		return "write the address as host.example:9651";
+	const char *port = hint_port(rest + 1);
+	return port != NULL ? port : "use an IP address instead of the host name";
 }
 
 static const char *hint_address(enum endpoint_protocol protocol, const char *address,
@@ -108,13 +171,9 @@ static const char *hint_address(enum endpoint_protocol protocol, const char *add
 
 	switch (repair_address(address, &endpoint)) {
 	case REPAIR_PORT:
-		endpoint_text(&endpoint, text);
-		snprintf(hint, ENDPOINT_ERROR_SIZE, "the port is missing, write %s", text);
-		return hint;
+		return compose(hint, NULL, "the port is missing, write %s", endpoint_text(&endpoint, text));
 	case REPAIR_BRACKETS:
-		endpoint_text(&endpoint, text);
-		snprintf(hint, ENDPOINT_ERROR_SIZE, "IPv6 addresses need brackets: %s", text);
-		return hint;
+		return compose(hint, NULL, "IPv6 addresses need brackets: %s", endpoint_text(&endpoint, text));
 	default:
 		break;
 	}
@@ -125,8 +184,8 @@ static const char *hint_address(enum endpoint_protocol protocol, const char *add
 		return "use the interface's number instead of its name, for instance [fe80::1%3]:9651";
 	if (has_leading_zero(address))
 		return "write the address without leading zeros";
-	if (is_host_name(address))
-		return "host names are not supported, use an IP address";
+	if (resembles_name(address))
+		return hint_name(protocol, address, hint);
 	return "write the address as 192.0.2.6:9651 or [2001:db8::2]:9651";
 }
 

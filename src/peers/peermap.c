@@ -30,7 +30,7 @@ void peermap_clear(struct peermap *map)
 /* Hashes what endpoint_equal() compares, and not the padding of the struct. */
 static size_t endpoint_bucket(const struct peermap *map, const struct endpoint *endpoint)
 {
-	uint8_t bytes[32];
+	uint8_t bytes[ENDPOINT_NAME_SIZE + 8];
 	struct writer w = writer_init(bytes, sizeof(bytes));
 	write_u8(&w, (uint8_t)endpoint->protocol);
 	write_u8(&w, (uint8_t)endpoint->family);
@@ -47,6 +47,10 @@ static size_t endpoint_bucket(const struct peermap *map, const struct endpoint *
 	case ENDPOINT_CID:
 		write_u32(&w, endpoint->cid);
 		write_u32(&w, endpoint->vsock_port);
+		break;
+	case ENDPOINT_NAME:
+		write_bytes(&w, endpoint->name, strlen(endpoint->name));
+		write_u16(&w, endpoint->port);
 		break;
 	}
 	return hash_bytes(&map->key, bytes, writer_len(&w)) % PEERMAP_BUCKETS;

@@ -10,7 +10,7 @@ static inline struct endpoint endpoint_of(const char *text)
 {
 	struct endpoint endpoint;
 	char error[ENDPOINT_ERROR_SIZE];
-	assert_int_equal(endpoint_parse(text, &endpoint, error), 0);
+	assert_int_equal(peer_parse(text, &endpoint, error), 0);
 	return endpoint;
 }
 

@@ -168,6 +168,137 @@ static void test_refused_vsock(void **state)
 	assert_refused("vsock://4294967295x:1", VSOCK_NUMBER "invalid digit found in string");
 }
 
+static struct endpoint parsed_peer(const char *text)
+{
+	struct endpoint endpoint;
+	char error[ENDPOINT_ERROR_SIZE] = "";
+	if (peer_parse(text, &endpoint, error) != 0)
+		fail_msg("%s: %s", text, error);
+	return endpoint;
+}
+
+#define LABEL61 "a234567890123456789012345678901234567890123456789012345678901"
+#define LABEL63 LABEL61 "23"
+#define NAME253 LABEL63 "." LABEL63 "." LABEL63 "." LABEL61
+
+static void test_names_as_peers(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *canonical;
+	} rows[] = {
+		{"tcp://host.example:9651", "tcp://host.example:9651"},
+		{"QUIC://Host.EXAMPLE:09651", "quic://host.example:9651"},
+		{"tls://localhost:1", "tls://localhost:1"},
+		{"tcp://host.example.:9651", "tcp://host.example.:9651"},
+		{"tcp://xn--bcher-kva.example:0", "tcp://xn--bcher-kva.example:0"},
+		{"tcp://_mycelium.my-node:65535", "tcp://_mycelium.my-node:65535"},
+		{"tcp://1.2.3.4a:1", "tcp://1.2.3.4a:1"},
+		{"tcp://4.3.2.1.in-addr.arpa:1", "tcp://4.3.2.1.in-addr.arpa:1"},
+		{"tcp://fe80--1:1", "tcp://fe80--1:1"},
+		{"tcp://0xg:1", "tcp://0xg:1"},
+		{"tcp://" LABEL63 ":1", "tcp://" LABEL63 ":1"},
+		{"tcp://" NAME253 ":1", "tcp://" NAME253 ":1"},
+		{"tcp://" NAME253 ".:65535", "tcp://" NAME253 ".:65535"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct endpoint endpoint = parsed_peer(rows[i].text), again;
+		struct sockaddr_storage storage;
+		char text[ENDPOINT_TEXT_SIZE], address[ENDPOINT_ADDRESS_SIZE];
+		assert_int_equal(endpoint.family, ENDPOINT_NAME);
+		assert_string_equal(endpoint_text(&endpoint, text), rows[i].canonical);
+		assert_string_equal(endpoint_address_text(&endpoint, address), strstr(rows[i].canonical, "://") + 3);
+		again = parsed_peer(text);
+		assert_true(endpoint_equal(&endpoint, &again));
+		assert_int_equal(endpoint_sockaddr(&endpoint, &storage), 0);
+		/* An endpoint of the interface never has a name. */
+		assert_refused(rows[i].text, ADDRESS_SYNTAX);
+	}
+}
+
+/* What is neither gets the answer of endpoint_parse(); what is an endpoint stays one. */
+static void test_neither_endpoint_nor_name(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {
+		"tcp://1.2.3.4",
+		"tcp://::1:9651",
+		"tcp://01.2.3.4:1",
+		"tcp://1.2.3.4:65536",
+		"tcp://[fe80::1%eth0]:1",
+		"tcp://1.2.3.4:1 ",
+		"tcp://",
+		"tcp://:1",
+		"tcp://host.example",
+		"tcp://host.example:",
+		"tcp://host.example:x",
+		"tcp://host.example:65536",
+		"tcp://host.example:+1",
+		"tcp://host.example:1/",
+		"tcp://host..example:1",
+		"tcp://.host:1",
+		"tcp://.:1",
+		"tcp://host..:1",
+		"tcp://ho st:1",
+		"tcp://user@host:1",
+		"tcp://1:1",
+		"tcp://1.2.3:1",
+		"tcp://host.1:1",
+		"tcp://1.2.3.4.:1",
+		"tcp://0x7f000001:1",
+		"tcp://127.0.0.0X1:1",
+		"tcp://host.0x:1",
+		"tcp://b\xc3\xbc"
+		"cher:1",
+		"tcp://a" LABEL63 ":1",
+		"tcp://x.a" LABEL63 ".y:1",
+		"tcp://" NAME253 "2:1",
+	};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct endpoint endpoint, before;
+		char error[ENDPOINT_ERROR_SIZE] = "";
+		memset(&endpoint, 0xa5, sizeof(endpoint));
+		memcpy(&before, &endpoint, sizeof(before));
+		if (peer_parse(texts[i], &endpoint, error) != -EINVAL)
+			fail_msg("%s: accepted", texts[i]);
+		assert_string_equal(error, ADDRESS_SYNTAX);
+		assert_memory_equal(&endpoint, &before, sizeof(endpoint));
+	}
+	struct endpoint endpoint;
+	char error[ENDPOINT_ERROR_SIZE];
+	assert_int_equal(peer_parse("host.example:9651", &endpoint, error), -EINVAL);
+	assert_string_equal(error, "missing leading protocol identifier");
+	assert_int_equal(peer_parse("http://host.example:9651", &endpoint, error), -EINVAL);
+	assert_string_equal(error, "protocol for endpoint is not supported");
+	assert_int_equal(peer_parse("vsock://host:9651", &endpoint, error), -EINVAL);
+	assert_string_equal(error, VSOCK_NUMBER "invalid digit found in string");
+	assert_int_equal(parsed_peer("tcp://1.2.3.4:9651").family, ENDPOINT_IPV4);
+	assert_int_equal(parsed_peer("quic://[2001:db8::1]:9651").family, ENDPOINT_IPV6);
+	assert_int_equal(parsed_peer("vsock://2:9651").family, ENDPOINT_CID);
+}
+
+static void test_resolved_names(void **state)
+{
+	(void)state;
+	static const char *const addresses[] = {"tcp://192.0.2.6:1", "tcp://[2001:db8::2]:1", "tcp://[fe80::1%3]:1"};
+	static const char *const resolved[] = {"quic://192.0.2.6:9651", "quic://[2001:db8::2]:9651",
+					       "quic://[fe80::1%3]:9651"};
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		struct endpoint named = parsed_peer("quic://host.example:9651"), address = parsed(addresses[i]), ret;
+		struct sockaddr_storage storage;
+		char text[ENDPOINT_TEXT_SIZE];
+		endpoint_sockaddr(&address, &storage);
+		assert_int_equal(endpoint_resolved(&named, (struct sockaddr *)&storage, &ret), 0);
+		assert_string_equal(endpoint_text(&ret, text), resolved[i]);
+		assert_int_equal(endpoint_resolved(&named, (struct sockaddr *)&storage, &named), 0);
+		assert_true(endpoint_equal(&named, &ret));
+	}
+	struct endpoint named = parsed_peer("tcp://host.example:9651"), other = parsed("tcp://1.2.3.4:5");
+	struct sockaddr unknown = {.sa_family = AF_UNIX};
+	assert_int_equal(endpoint_resolved(&named, &unknown, &other), -EAFNOSUPPORT);
+	assert_int_equal(other.port, 5);
+}
+
 /* What the reference answered to POST /api/v1/admin/peers. */
 static void test_recorded_refusals(void **state)
 {
@@ -208,6 +339,14 @@ static void test_equality(void **state)
 	for (size_t i = 0; i < sizeof(distinct) / sizeof(distinct[0]); i++) {
 		for (size_t j = 0; j < sizeof(distinct) / sizeof(distinct[0]); j++) {
 			struct endpoint a = parsed(distinct[i]), b = parsed(distinct[j]);
+			assert_int_equal(endpoint_equal(&a, &b), i == j);
+		}
+	}
+	static const char *const names[] = {"tcp://a.example:1", "tcp://b.example:1", "tcp://a.example:2",
+					    "quic://a.example:1", "tcp://a.example.:1", "tcp://1.2.3.4:1"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
+			struct endpoint a = parsed_peer(names[i]), b = parsed_peer(names[j]);
 			assert_int_equal(endpoint_equal(&a, &b), i == j);
 		}
 	}
@@ -299,6 +438,8 @@ int main(void)
 		cmocka_unit_test(test_recorded_refusals), cmocka_unit_test(test_equality),
 		cmocka_unit_test(test_socket_addresses),  cmocka_unit_test(test_static_cost),
 		cmocka_unit_test(test_texts_fit),         cmocka_unit_test(test_plain_socket_address),
+		cmocka_unit_test(test_names_as_peers),    cmocka_unit_test(test_neither_endpoint_nor_name),
+		cmocka_unit_test(test_resolved_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
