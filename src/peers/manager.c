@@ -5,11 +5,11 @@
  *                 due                     connected
  *   waiting ─────────────▶ connecting ───────────────▶ alive ──┐
  *      ▲                       │ failed                        │ closed
- *      │  5 s ×12, 10, 20 … 60 s                               │ 0.25, 0.5, 1, 2 s, then as after a failure
+ *      │  as pace.h says       │                               │
  *      └───────────────────────┴───────────────────────────────┘
  *
- * Each wait is stretched or shortened by up to a fifth, so that a thousand nodes that lost the same peer do not come
- * back in one moment. An inbound entry lives as long as its connection.
+ * A discovered entry lives like that until it fails too often. An inbound entry lives as long as its connection. An
+ * entry whose dial crossed with the remote's is alive with two connections for some seconds (crossing.h).
  *
  * Every entry but the inbound ones keeps its timer armed, for never when nothing is planned: planning an attempt later
  * then only moves the timer, which cannot fail.
@@ -22,35 +22,46 @@
 
 #include "base/random.h"
 #include "peers/peermap.h"
+#include "peers/refusal.h"
 
 enum {
-	RETRY_STEADY = 12, /* failures in a row before the wait begins to double */
-	QUICK_MS = 250, /* doubled each time, up to: */
-	QUICK_MAX_MS = 700,
-	QUICK_REDIALS = 20, /* for about 13 s: most restarts take less, and are noticed within a second */
-	QUICK_GRANT_INTERVAL_MS = 30000, /* a connection that flaps gets quick redials once in this time */
+	DISCOVERED_FAILURES_MAX = 3, /* in a row, and a discovered entry is forgotten */
+	DISCOVERED_KEEP_MS = 15000, /* but not sooner after a loss: the quick redials take 13 s */
+	CHANGE_INTERVAL_MS = 1000, /* network changes within this time are one */
+	CHANGE_SPREAD_MS = 250,
+	CHANGE_QUICK_INTERVAL_MS = 30000, /* changes grant quick redials once in this time */
 };
 
 struct peers {
+	struct peers_config config;
 	struct peermap map;
 	struct timers timers;
 	struct rng rng;
 	uint64_t last_ticket;
-	size_t accepted; /* live accepted connections */
+	uint64_t change_due_ms;	      /* a network change that waits to be carried out, TIMERS_NEVER_MS for none */
+	uint64_t next_change_ms;      /* none is carried out earlier */
+	uint64_t next_quick_change_ms; /* none grants quick redials earlier */
 	struct peers_counters counters;
 	struct peers_action *actions; /* first in, first out: action_first up to action_end */
 	size_t action_first, action_end, action_capacity;
 };
 
-struct peers *peers_new(uint64_t seed)
+struct peers *peers_new_config(const struct peers_config *config)
 {
 	struct peers *peers = calloc(1, sizeof(*peers));
 	if (peers == NULL)
 		return NULL;
-	peers->rng = rng_seeded(seed);
+	peers->config = *config;
+	peers->rng = rng_seeded(config->seed);
+	peers->change_due_ms = TIMERS_NEVER_MS;
 	struct hash_key key = {.k0 = rng_next(&peers->rng), .k1 = rng_next(&peers->rng)};
 	peermap_init(&peers->map, &key);
 	return peers;
+}
+
+struct peers *peers_new(uint64_t seed)
+{
+	return peers_new_config(&(struct peers_config){.seed = seed});
 }
 
 void peers_free(struct peers *peers)
@@ -63,30 +74,55 @@ void peers_free(struct peers *peers)
 	free(peers);
 }
 
-bool peers_can_dial(const struct endpoint *endpoint)
+const char *peers_refusal(const struct peers *peers, const struct endpoint *endpoint)
 {
-	return endpoint->protocol == ENDPOINT_TCP;
+	return refusal_of(&peers->config, endpoint);
+}
+
+bool peers_can_dial(const struct peers *peers, const struct endpoint *endpoint)
+{
+	return peers_refusal(peers, endpoint) == NULL;
 }
 
 /* ---- actions ----------------------------------------------------------------------------------------------------- */
 
-static int push_action(struct peers *peers, const struct peers_action *action)
+/* Room for `count` more actions. Returns 0 or -ENOMEM. */
+static int reserve_actions(struct peers *peers, size_t count)
 {
-	if (peers->action_end == peers->action_capacity) {
-		size_t capacity = peers->action_capacity > 0 ? 2 * peers->action_capacity : 16;
-		struct peers_action *actions = realloc(peers->actions, capacity * sizeof(*actions));
-		if (actions == NULL)
-			return -ENOMEM;
-		peers->actions = actions;
-		peers->action_capacity = capacity;
-	}
-	peers->actions[peers->action_end++] = *action;
+	if (peers->action_end + count <= peers->action_capacity)
+		return 0;
+	size_t capacity = peers->action_capacity > 0 ? 2 * peers->action_capacity : 16;
+	struct peers_action *actions = realloc(peers->actions, capacity * sizeof(*actions));
+	if (actions == NULL)
+		return -ENOMEM;
+	peers->actions = actions;
+	peers->action_capacity = capacity;
 	return 0;
 }
 
-static int push_close(struct peers *peers, uint64_t connection)
+/* Into room that was reserved. */
+static void push_action(struct peers *peers, const struct peers_action *action)
 {
-	return push_action(peers, &(struct peers_action){.type = PEERS_CLOSE, .connection = connection});
+	assert(peers->action_end < peers->action_capacity);
+	peers->actions[peers->action_end++] = *action;
+}
+
+/* Takes the connection from its entry and has it closed. Nothing happens without one. */
+static void close_link(struct peers *peers, struct peer_link *link)
+{
+	if (link->connection == 0)
+		return;
+	push_action(peers, &(struct peers_action){.type = PEERS_CLOSE, .connection = link->connection});
+	peermap_detach(&peers->map, link);
+}
+
+static int close_links(struct peers *peers, struct peer *peer)
+{
+	if (reserve_actions(peers, PEER_WAYS) < 0)
+		return -ENOMEM;
+	for (int way = 0; way < PEER_WAYS; way++)
+		close_link(peers, &peer->links[way]);
+	return 0;
 }
 
 bool peers_next_action(struct peers *peers, struct peers_action *ret)
@@ -111,73 +147,146 @@ static void plan_at(struct peers *peers, struct peer *peer, uint64_t at_ms)
 	(void)result;
 }
 
-static uint64_t retry_delay(unsigned failures)
-{
-	uint64_t delay = PEERS_RETRY_MS;
-	for (unsigned i = RETRY_STEADY; i < failures && delay < PEERS_RETRY_MAX_MS; i++)
-		delay *= 2;
-	return delay < PEERS_RETRY_MAX_MS ? delay : PEERS_RETRY_MAX_MS;
-}
-
-static uint64_t quick_delay(unsigned done)
-{
-	uint64_t delay = (uint64_t)QUICK_MS << (done < 2 ? done : 2);
-	return delay < QUICK_MAX_MS ? delay : QUICK_MAX_MS;
-}
-
-/* A delay between four and six fifths of `delay`. */
-static uint64_t jittered(struct peers *peers, uint64_t delay)
-{
-	uint64_t fifth = delay / 5;
-	return delay - fifth + rng_below(&peers->rng, 2 * fifth + 1);
-}
-
 static void plan_redial(struct peers *peers, struct peer *peer, uint64_t now_ms)
 {
-	uint64_t delay;
-	if (peer->quick_left > 0)
-		delay = quick_delay(QUICK_REDIALS - peer->quick_left--);
+	if (peer->is_self)
+		plan_at(peers, peer, now_ms + pace_jittered(&peers->rng, PEERS_SELF_RETRY_MS));
 	else
-		delay = retry_delay(peer->failures);
-	plan_at(peers, peer, now_ms + jittered(peers, delay));
-}
-
-static void grant_quick_redials(struct peer *peer, uint64_t now_ms)
-{
-	if (peer->quick_granted && now_ms - peer->quick_granted_ms < QUICK_GRANT_INTERVAL_MS)
-		return;
-	peer->quick_granted = true;
-	peer->quick_granted_ms = now_ms;
-	peer->quick_left = QUICK_REDIALS;
+		plan_at(peers, peer, now_ms + pace_next_delay(&peer->pace, &peers->rng));
 }
 
 static void start_attempt(struct peers *peers, struct peer *peer, uint64_t now_ms)
 {
-	struct peers_action action = {
-		.type = PEERS_CONNECT, .endpoint = peer->endpoint, .ticket = peers->last_ticket + 1};
-	if (push_action(peers, &action) < 0) {
+	if (reserve_actions(peers, 1) < 0) {
 		plan_at(peers, peer, now_ms + PEERS_RETRY_MS);
 		return;
 	}
-	peers->last_ticket++;
+	uint64_t ticket = ++peers->last_ticket;
+	push_action(peers, &(struct peers_action){.type = PEERS_CONNECT, .endpoint = peer->endpoint, .ticket = ticket});
 	peers->counters.attempts_started++;
+	peer->is_self = false;
 	plan_at(peers, peer, TIMERS_NEVER_MS);
-	peermap_set_ticket(&peers->map, peer, action.ticket);
+	peermap_set_ticket(&peers->map, peer, ticket);
+}
+
+/* ---- crossing dials ---------------------------------------------------------------------------------------------- */
+
+static bool has_crossed(const struct peer *peer)
+{
+	return peer->links[PEER_DIALLED].connection != 0 && peer->links[PEER_ACCEPTED].connection != 0;
+}
+
+/* Whether the remote may have dialled before it knew of the connection that we dialled. If it dials once more although
+ * both had come up, it has lost both. */
+static bool may_cross(const struct peer *peer, uint64_t now_ms)
+{
+	const struct peer_link *dialled = &peer->links[PEER_DIALLED];
+	return dialled->connection != 0 && peer->links[PEER_ACCEPTED].connection == 0 &&
+	       now_ms - dialled->since_ms < CROSSING_AGE_MAX_MS;
+}
+
+static void plan_crossing(struct peers *peers, struct peer *peer, uint64_t now_ms)
+{
+	plan_at(peers, peer, now_ms + crossing_patience(peer->side, &peers->rng));
+}
+
+static void end_crossing(struct peers *peers, struct peer *peer, uint64_t now_ms)
+{
+	if (reserve_actions(peers, 1) < 0) {
+		plan_crossing(peers, peer, now_ms);
+		return;
+	}
+	close_link(peers, &peer->links[PEER_DIALLED]);
+	peers->counters.crossings_closed++;
+	plan_at(peers, peer, TIMERS_NEVER_MS);
+}
+
+void peers_set_local(struct peers *peers, uint64_t connection, const struct endpoint *local, uint64_t now_ms)
+{
+	struct peer_link *link = peermap_find_connection(&peers->map, connection);
+	if (link == NULL)
+		return;
+	struct peer *peer = link->peer;
+	enum crossing_side side = crossing_side_of(local, &peer->endpoint);
+	bool is_news = side != peer->side;
+	peer->side = side;
+	if (is_news && has_crossed(peer))
+		plan_crossing(peers, peer, now_ms);
+}
+
+/* ---- network changes --------------------------------------------------------------------------------------------- */
+
+static void hurry(struct peers *peers, struct peer *peer, bool grant_quick, uint64_t now_ms)
+{
+	if (peer->type == PEER_INBOUND || peer->is_self || peer_is_connected(peer) ||
+	    !peers_can_dial(peers, &peer->endpoint))
+		return;
+	pace_restart(&peer->pace);
+	if (grant_quick)
+		pace_grant_quick(&peer->pace, now_ms, true);
+	peer->kept_until_ms = now_ms + DISCOVERED_KEEP_MS;
+	uint64_t soon = now_ms + rng_below(&peers->rng, CHANGE_SPREAD_MS + 1);
+	if (peer->ticket == 0 && soon < peer->timer.at_ms)
+		plan_at(peers, peer, soon);
+}
+
+static void carry_out_change(struct peers *peers, uint64_t now_ms)
+{
+	bool grant_quick = now_ms >= peers->next_quick_change_ms;
+	peers->change_due_ms = TIMERS_NEVER_MS;
+	peers->next_change_ms = now_ms + CHANGE_INTERVAL_MS;
+	if (grant_quick)
+		peers->next_quick_change_ms = now_ms + CHANGE_QUICK_INTERVAL_MS;
+	peers->counters.network_changes++;
+	list_foreach (&peers->map.all, node, next)
+		hurry(peers, container_of(node, struct peer, in_map), grant_quick, now_ms);
+}
+
+void peers_network_changed(struct peers *peers, uint64_t now_ms)
+{
+	if (now_ms >= peers->next_change_ms)
+		carry_out_change(peers, now_ms);
+	else
+		peers->change_due_ms = peers->next_change_ms;
 }
 
 void peers_tick(struct peers *peers, uint64_t now_ms)
 {
 	struct timer *timer;
-	while ((timer = timers_pop_due(&peers->timers, now_ms)) != NULL)
-		start_attempt(peers, container_of(timer, struct peer, timer), now_ms);
+	if (peers->change_due_ms <= now_ms)
+		carry_out_change(peers, now_ms);
+	while ((timer = timers_pop_due(&peers->timers, now_ms)) != NULL) {
+		struct peer *peer = container_of(timer, struct peer, timer);
+		if (has_crossed(peer))
+			end_crossing(peers, peer, now_ms);
+		else
+			start_attempt(peers, peer, now_ms);
+	}
 }
 
 uint64_t peers_next_deadline(const struct peers *peers)
 {
-	return timers_next_ms(&peers->timers);
+	uint64_t attempt_ms = timers_next_ms(&peers->timers);
+	return attempt_ms < peers->change_due_ms ? attempt_ms : peers->change_due_ms;
 }
 
 /* ---- entries ----------------------------------------------------------------------------------------------------- */
+
+/* An entry that is dialled at once, if it can be dialled at all. */
+static int add_dialled(struct peers *peers, const struct endpoint *endpoint, enum peer_type type, uint64_t now_ms)
+{
+	struct peer *peer = peermap_add(&peers->map, endpoint, type);
+	if (peer == NULL)
+		return -ENOMEM;
+	bool can_dial = peers_can_dial(peers, endpoint);
+	if (timers_arm(&peers->timers, &peer->timer, can_dial ? now_ms : TIMERS_NEVER_MS) < 0) {
+		peermap_remove(&peers->map, peer);
+		return -ENOMEM;
+	}
+	peer->discovered_ms = now_ms;
+	peer->last_error = can_dial ? 0 : -EPROTONOSUPPORT;
+	return 0;
+}
 
 int peers_add_static(struct peers *peers, const struct endpoint *endpoint, uint64_t now_ms)
 {
@@ -185,18 +294,22 @@ int peers_add_static(struct peers *peers, const struct endpoint *endpoint, uint6
 		return -EEXIST;
 	if (peers->map.count >= PEERS_KNOWN_MAX)
 		return -ENOSPC;
-	struct peer *peer = peermap_add(&peers->map, endpoint);
-	if (peer == NULL)
-		return -ENOMEM;
-	bool can_dial = peers_can_dial(endpoint);
-	if (timers_arm(&peers->timers, &peer->timer, can_dial ? now_ms : TIMERS_NEVER_MS) < 0) {
-		peermap_remove(&peers->map, peer);
-		return -ENOMEM;
+	return add_dialled(peers, endpoint, PEER_STATIC, now_ms);
+}
+
+int peers_add_discovered(struct peers *peers, const struct endpoint *endpoint, uint64_t now_ms)
+{
+	if (!peers_can_dial(peers, endpoint))
+		return -EPROTONOSUPPORT;
+	if (peermap_find_endpoint(&peers->map, endpoint) != NULL || peermap_has_connected_host(&peers->map, endpoint))
+		return -EEXIST;
+	if (peers->map.count >= PEERS_KNOWN_MAX || peers->map.count_of_type[PEER_LINK_LOCAL] >= PEERS_DISCOVERED_MAX) {
+		peers->counters.refused_discovered++;
+		return -ENOSPC;
 	}
-	peer->type = PEER_STATIC;
-	peer->discovered_ms = now_ms;
-	peer->last_error = can_dial ? 0 : -EPROTONOSUPPORT;
-	return 0;
+	int result = add_dialled(peers, endpoint, PEER_LINK_LOCAL, now_ms);
+	peers->counters.discovered += result == 0 ? 1 : 0;
+	return result;
 }
 
 static void forget(struct peers *peers, struct peer *peer)
@@ -205,22 +318,18 @@ static void forget(struct peers *peers, struct peer *peer)
 	peermap_remove(&peers->map, peer);
 }
 
-static void attach(struct peers *peers, struct peer *peer, uint64_t connection, bool accepted, uint64_t now_ms)
+static void attach(struct peers *peers, struct peer *peer, enum peer_way way, uint64_t connection, uint64_t now_ms)
 {
-	peermap_set_connection(&peers->map, peer, connection);
-	peer->accepted = accepted;
-	peers->accepted += accepted ? 1 : 0;
+	peermap_attach(&peers->map, peer, way, connection, now_ms);
 	peer->was_connected = true;
 	peer->last_connected_ms = now_ms;
 	peer->last_error = 0;
-	peer->failures = 0;
+	pace_restart(&peer->pace);
 	plan_at(peers, peer, TIMERS_NEVER_MS);
-}
-
-static void detach(struct peers *peers, struct peer *peer)
-{
-	peers->accepted -= peer->connection != 0 && peer->accepted ? 1 : 0;
-	peermap_set_connection(&peers->map, peer, 0);
+	if (has_crossed(peer)) {
+		peers->counters.crossings++;
+		plan_crossing(peers, peer, now_ms);
+	}
 }
 
 int peers_remove(struct peers *peers, const struct endpoint *endpoint, uint64_t now_ms)
@@ -229,9 +338,8 @@ int peers_remove(struct peers *peers, const struct endpoint *endpoint, uint64_t 
 	struct peer *peer = peermap_find_endpoint(&peers->map, endpoint);
 	if (peer == NULL)
 		return -ENOENT;
-	if (peer->connection != 0 && push_close(peers, peer->connection) < 0)
+	if (close_links(peers, peer) < 0)
 		return -ENOMEM;
-	detach(peers, peer);
 	forget(peers, peer);
 	return 0;
 }
@@ -241,11 +349,11 @@ int peers_remove(struct peers *peers, const struct endpoint *endpoint, uint64_t 
 /* Whether one more accepted connection fits. One that takes the place of another accepted one always does. */
 static bool admits(struct peers *peers, const struct peer *known, const struct endpoint *remote)
 {
-	if (known != NULL && known->connection != 0 && known->accepted)
+	if (known != NULL && known->links[PEER_ACCEPTED].connection != 0)
 		return true;
 	if (known == NULL && peers->map.count >= PEERS_KNOWN_MAX)
 		peers->counters.refused_known++;
-	else if (peers->accepted >= PEERS_INBOUND_MAX)
+	else if (peers->map.accepted >= PEERS_INBOUND_MAX)
 		peers->counters.refused_inbound++;
 	else if (peermap_count_accepted_from(&peers->map, remote) >= PEERS_INBOUND_PER_ADDRESS_MAX)
 		peers->counters.refused_per_address++;
@@ -256,11 +364,9 @@ static bool admits(struct peers *peers, const struct peer *known, const struct e
 
 static struct peer *add_inbound(struct peers *peers, const struct endpoint *remote, uint64_t now_ms)
 {
-	struct peer *peer = peermap_add(&peers->map, remote);
-	if (peer == NULL)
-		return NULL;
-	peer->type = PEER_INBOUND;
-	peer->discovered_ms = now_ms;
+	struct peer *peer = peermap_add(&peers->map, remote, PEER_INBOUND);
+	if (peer != NULL)
+		peer->discovered_ms = now_ms;
 	return peer;
 }
 
@@ -271,14 +377,16 @@ int peers_accepted(struct peers *peers, const struct endpoint *remote, uint64_t 
 		return -EUSERS;
 	if (peer == NULL)
 		peer = add_inbound(peers, remote, now_ms);
-	else if (peer->connection != 0 && push_close(peers, peer->connection) < 0)
+	else if (!may_cross(peer, now_ms) && close_links(peers, peer) < 0)
 		return -ENOMEM;
 	if (peer == NULL)
 		return -ENOMEM;
 	if (peer->type == PEER_INBOUND)
 		peer->rx_bytes = peer->tx_bytes = 0;
-	detach(peers, peer);
-	attach(peers, peer, connection, true, now_ms);
+	/* While it waits, an endpoint that led to this node leads to another one now. */
+	if (peer->ticket == 0 && !peer_is_connected(peer))
+		peer->is_self = false;
+	attach(peers, peer, PEER_ACCEPTED, connection, now_ms);
 	peers->counters.accepted++;
 	return 0;
 }
@@ -299,70 +407,127 @@ int peers_connected(struct peers *peers, uint64_t ticket, uint64_t connection, u
 	struct peer *peer = finish_attempt(peers, ticket);
 	if (peer == NULL)
 		return -ECANCELED;
-	/* The remote dialled too and was accepted under this endpoint: the newer connection wins on both sides. */
-	if (peer->connection != 0 && push_close(peers, peer->connection) < 0)
-		return -ECANCELED;
-	detach(peers, peer);
-	attach(peers, peer, connection, false, now_ms);
+	attach(peers, peer, PEER_DIALLED, connection, now_ms);
 	return 0;
 }
 
-bool peers_connect_failed(struct peers *peers, uint64_t ticket, int error, uint64_t now_ms)
+static bool is_hopeless(const struct peer *peer, uint64_t now_ms)
 {
-	struct peer *peer = finish_attempt(peers, ticket);
-	if (peer == NULL || peer->connection != 0)
-		return false;
-	bool is_news = peer->last_error != error;
-	peer->last_error = error;
-	/* Quick redials that fail are no reason to wait longer afterwards. */
-	if (peer->quick_left == 0)
-		peer->failures++;
-	plan_redial(peers, peer, now_ms);
-	return is_news;
+	return peer->type == PEER_LINK_LOCAL && peer->pace.failures >= DISCOVERED_FAILURES_MAX &&
+	       now_ms >= peer->kept_until_ms;
 }
 
-void peers_closed(struct peers *peers, uint64_t connection, uint64_t now_ms)
+enum peers_news peers_connect_failed(struct peers *peers, uint64_t ticket, int error, uint64_t now_ms)
 {
-	struct peer *peer = peermap_find_connection(&peers->map, connection);
-	if (peer == NULL)
-		return;
-	detach(peers, peer);
+	struct peer *peer = finish_attempt(peers, ticket);
+	if (peer == NULL || peer_is_connected(peer))
+		return PEERS_NO_NEWS;
+	pace_failed(&peer->pace);
+	if (is_hopeless(peer, now_ms)) {
+		peers->counters.forgotten++;
+		forget(peers, peer);
+		return PEERS_FORGOTTEN;
+	}
+	bool is_news = peer->last_error != error;
+	peer->last_error = error;
+	plan_redial(peers, peer, now_ms);
+	return is_news ? PEERS_NEWS : PEERS_NO_NEWS;
+}
+
+/* An entry that lost its last connection. */
+static void lost(struct peers *peers, struct peer *peer, uint64_t now_ms)
+{
 	if (peer->type == PEER_INBOUND) {
 		forget(peers, peer);
 		return;
 	}
-	grant_quick_redials(peer, now_ms);
-	if (peer->ticket == 0 && peers_can_dial(&peer->endpoint))
+	if (!peers_can_dial(peers, &peer->endpoint)) {
+		peer->last_error = -EPROTONOSUPPORT;
+		return;
+	}
+	if (peer->is_self)
+		peer->last_error = -ELOOP;
+	pace_grant_quick(&peer->pace, now_ms, false);
+	peer->kept_until_ms = now_ms + DISCOVERED_KEEP_MS;
+	if (peer->ticket == 0)
 		plan_redial(peers, peer, now_ms);
+}
+
+void peers_closed(struct peers *peers, uint64_t connection, uint64_t now_ms)
+{
+	struct peer_link *link = peermap_find_connection(&peers->map, connection);
+	if (link == NULL)
+		return;
+	struct peer *peer = link->peer;
+	peermap_detach(&peers->map, link);
+	if (peer_is_connected(peer))
+		plan_at(peers, peer, TIMERS_NEVER_MS);
+	else
+		lost(peers, peer, now_ms);
+}
+
+int peers_closed_self(struct peers *peers, uint64_t connection, uint64_t now_ms)
+{
+	struct peer_link *link = peermap_find_connection(&peers->map, connection);
+	if (link == NULL)
+		return -ENOENT;
+	struct peer *peer = link->peer;
+	/* Over QUIC both ends may belong to one entry. */
+	if (close_links(peers, peer) < 0)
+		return -ENOMEM;
+	peers->counters.closed_self++;
+	if (peer->type != PEER_STATIC) {
+		forget(peers, peer);
+		return 0;
+	}
+	peer->is_self = true;
+	lost(peers, peer, now_ms);
+	return 0;
 }
 
 void peers_count_bytes(struct peers *peers, uint64_t connection, uint64_t rx_bytes, uint64_t tx_bytes)
 {
-	struct peer *peer = peermap_find_connection(&peers->map, connection);
-	if (peer == NULL)
+	struct peer_link *link = peermap_find_connection(&peers->map, connection);
+	if (link == NULL)
 		return;
-	peer->rx_bytes += rx_bytes;
-	peer->tx_bytes += tx_bytes;
+	link->peer->rx_bytes += rx_bytes;
+	link->peer->tx_bytes += tx_bytes;
 }
 
 /* ---- read-only --------------------------------------------------------------------------------------------------- */
 
+/* The live connection of an entry, the older one of two; NULL without one. */
+static const struct peer_link *main_link(const struct peer *peer)
+{
+	const struct peer_link *dialled = &peer->links[PEER_DIALLED], *accepted = &peer->links[PEER_ACCEPTED];
+	if (has_crossed(peer))
+		return dialled->since_ms < accepted->since_ms ? dialled : accepted;
+	return dialled->connection != 0 ? dialled : accepted->connection != 0 ? accepted : NULL;
+}
+
 static struct peer_info info_of(const struct peer *peer)
 {
-	enum peer_state state = peer->connection != 0 ? PEER_ALIVE : PEER_DEAD;
-	return (struct peer_info){
+	const struct peer_link *link = main_link(peer);
+	struct peer_info info = {
 		.endpoint = peer->endpoint,
 		.type = peer->type,
-		.state = peer->ticket != 0 ? PEER_CONNECTING : state,
-		.connection = peer->connection,
+		.state = peer->ticket != 0 ? PEER_CONNECTING : link != NULL ? PEER_ALIVE : PEER_DEAD,
 		.rx_bytes = peer->rx_bytes,
 		.tx_bytes = peer->tx_bytes,
 		.discovered_ms = peer->discovered_ms,
 		.last_connected_ms = peer->last_connected_ms,
 		.was_connected = peer->was_connected,
 		.last_error = peer->last_error,
-		.next_attempt_ms = timer_armed(&peer->timer) ? peer->timer.at_ms : TIMERS_NEVER_MS,
+		.failed_attempts = peer->pace.failures,
+		.next_attempt_ms = link == NULL && timer_armed(&peer->timer) ? peer->timer.at_ms : TIMERS_NEVER_MS,
 	};
+	if (link != NULL) {
+		info.accepted = link == &peer->links[PEER_ACCEPTED];
+		info.connection = link->connection;
+		info.other_connection = peer->links[info.accepted ? PEER_DIALLED : PEER_ACCEPTED].connection;
+		info.connected_ms = link->since_ms;
+	}
+	return info;
 }
 
 void peers_for_each(const struct peers *peers, void (*callback)(void *context, const struct peer_info *info),
@@ -381,10 +546,7 @@ size_t peers_count(const struct peers *peers)
 
 size_t peers_count_type(const struct peers *peers, enum peer_type type)
 {
-	size_t count = 0;
-	list_foreach (&peers->map.all, node, next)
-		count += container_of(node, struct peer, in_map)->type == type ? 1 : 0;
-	return count;
+	return peers->map.count_of_type[type];
 }
 
 const struct peers_counters *peers_counters(const struct peers *peers)

@@ -73,6 +73,9 @@ static void test_first_attempt_at_once(void **state)
 	assert_int_equal(info.discovered_ms, 500);
 	assert_true(info.was_connected);
 	assert_int_equal(info.last_connected_ms, 600);
+	assert_int_equal(info.connected_ms, 600);
+	assert_false(info.accepted);
+	assert_int_equal(info.other_connection, 0);
 	assert_true(peers_next_deadline(peers) == TIMERS_NEVER_MS);
 	peers_free(peers);
 }
@@ -179,10 +182,12 @@ static void test_news_of_failures(void **state)
 		wait_for_attempt(peers, A, &now, &ticket);
 		assert_int_equal(peers_connect_failed(peers, ticket, rows[i].error, now), rows[i].is_news);
 		assert_int_equal(info_of(peers, A).last_error, rows[i].error);
+		assert_int_equal(info_of(peers, A).failed_attempts, i + 1);
 	}
 	wait_for_attempt(peers, A, &now, &ticket);
 	assert_int_equal(peers_connected(peers, ticket, 9, now), 0);
 	assert_int_equal(info_of(peers, A).last_error, 0);
+	assert_int_equal(info_of(peers, A).failed_attempts, 0);
 	peers_closed(peers, 9, now);
 	wait_for_attempt(peers, A, &now, &ticket);
 	assert_true(peers_connect_failed(peers, ticket, -ECONNREFUSED, now));
@@ -294,16 +299,18 @@ static void test_static_stays_static_when_the_remote_dials(void **state)
 	struct peers *peers = with_connected(A, 0);
 	struct endpoint a = endpoint_of(A);
 	peers_count_bytes(peers, 1, 10, 20);
-	assert_int_equal(peers_accepted(peers, &a, 2, 50), 0);
+	assert_int_equal(peers_accepted(peers, &a, 2, 20000), 0);
 	expect_close(peers, 1);
-	peers_closed(peers, 1, 51);
+	peers_closed(peers, 1, 20001);
 	peers_count_bytes(peers, 2, 1, 2);
 	struct peer_info info = info_of(peers, A);
 	assert_int_equal(info.type, PEER_STATIC);
 	assert_int_equal(info.state, PEER_ALIVE);
 	assert_int_equal(info.rx_bytes, 11);
 	assert_int_equal(info.tx_bytes, 22);
-	uint64_t now = 60, ticket;
+	assert_int_equal(info.connected_ms, 20000);
+	assert_true(info.accepted);
+	uint64_t now = 20060, ticket;
 	peers_closed(peers, 2, now);
 	assert_about(wait_for_attempt(peers, A, &now, &ticket), 250);
 	peers_free(peers);
@@ -338,12 +345,12 @@ static void test_accepted_while_waiting_and_while_connecting(void **state)
 	peers_connect_failed(peers, ticket, -EIO, now);
 	assert_true(peers_next_deadline(peers) != TIMERS_NEVER_MS);
 
-	/* Both succeed: the newer one stays. */
+	/* Both succeed: the dials crossed, see test_manager_crossing.c. */
 	wait_for_attempt(peers, A, &now, &ticket);
 	assert_int_equal(peers_accepted(peers, &a, 8, now), 0);
 	assert_int_equal(peers_connected(peers, ticket, 9, now), 0);
-	expect_close(peers, 8);
-	assert_int_equal(info_of(peers, A).connection, 9);
+	expect_idle(peers);
+	assert_int_equal(info_of(peers, A).state, PEER_ALIVE);
 	peers_free(peers);
 }
 
@@ -400,6 +407,33 @@ static void test_what_cannot_be_dialled_stays_dead(void **state)
 	}
 }
 
+/* A name is resolved by whoever dials, each time; the entry is the name's. */
+static void test_host_names(void **state)
+{
+	(void)state;
+	static const char *const name = "tcp://Host.Example:9651";
+	struct peers *peers = with_static(name, 1, 0);
+	struct endpoint again = endpoint_of("tcp://host.example:9651"), other = endpoint_of("tcp://host.example:9652");
+	struct endpoint resolved = endpoint_of("tcp://192.0.2.6:9651");
+	uint64_t now = 0, ticket;
+	assert_int_equal(peers_add_static(peers, &again, 0), -EEXIST);
+	assert_int_equal(peers_add_static(peers, &other, 0), 0);
+	assert_int_equal(peers_remove(peers, &other, 0), 0);
+	wait_for_attempt(peers, name, &now, &ticket);
+	assert_int_equal(peers_connect_failed(peers, ticket, -ENOENT, now), PEERS_NEWS);
+	wait_for_attempt(peers, name, &now, &ticket);
+	assert_int_equal(peers_connected(peers, ticket, 1, now), 0);
+	/* Another entry may lead to the same node, and one that it dials. */
+	assert_int_equal(peers_add_static(peers, &resolved, now), 0);
+	peers_tick(peers, now);
+	assert_int_equal(peers_connected(peers, expect_connect(peers, "tcp://192.0.2.6:9651"), 2, now), 0);
+	expect_idle(peers);
+	assert_int_equal(info_of(peers, name).connection, 1);
+	peers_closed(peers, 1, now);
+	assert_about(wait_for_attempt(peers, name, &now, &ticket), 250);
+	peers_free(peers);
+}
+
 static void test_order_of_listing(void **state)
 {
 	(void)state;
@@ -434,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_counters_go_on_over_reconnects),
 		cmocka_unit_test(test_two_connections_to_one_node),
 		cmocka_unit_test(test_what_cannot_be_dialled_stays_dead),
+		cmocka_unit_test(test_host_names),
 		cmocka_unit_test(test_order_of_listing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
