@@ -139,23 +139,13 @@ static int on_stream_data(ngtcp2_conn *conn, uint32_t flags, int64_t stream, uin
 	return 0;
 }
 
-static int on_stream_end(struct quic_connection *connection, int64_t stream)
+static int on_stream_reset(ngtcp2_conn *conn, int64_t stream, uint64_t size, uint64_t code, void *user, void *stream_user)
 {
+	struct quic_connection *connection = user;
+	(void)conn, (void)size, (void)code, (void)stream_user;
 	if (stream == FIRST_STREAM && connection->error == 0)
 		connection->error = -ENODATA;
 	return 0;
-}
-
-static int on_stream_reset(ngtcp2_conn *conn, int64_t stream, uint64_t size, uint64_t code, void *user, void *stream_user)
-{
-	(void)conn, (void)size, (void)code, (void)stream_user;
-	return on_stream_end(user, stream);
-}
-
-static int on_stop_sending(ngtcp2_conn *conn, int64_t stream, uint64_t code, void *user, void *stream_user)
-{
-	(void)conn, (void)code, (void)stream_user;
-	return on_stream_end(user, stream);
 }
 
 static int on_acknowledged(ngtcp2_conn *conn, int64_t stream, uint64_t offset, uint64_t len, void *user, void *stream_user)
@@ -214,7 +204,6 @@ const ngtcp2_callbacks quic_callbacks = {
 	.recv_stream_data = on_stream_data,
 	.acked_stream_data_offset = on_acknowledged,
 	.stream_reset = on_stream_reset,
-	.stream_stop_sending = on_stop_sending,
 	.recv_datagram = on_datagram,
 	.lost_datagram = on_datagram_lost,
 };

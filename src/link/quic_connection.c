@@ -234,7 +234,9 @@ static void end_by_result(struct quic_connection *connection, int result)
 		ngtcp2_ccerr_set_liberr(&closing, result, NULL, 0);
 	int error = connection->error != 0 ? connection->error : ending.error;
 	const char *text = ending.error == -EPROTO ? ngtcp2_strerror(result) : NULL;
-	quic_connection_end(connection, error, text, ending.silent ? NULL : &closing);
+	/* A fatal error may have left a packet half written, and nothing can be written then. */
+	bool silent = ending.silent || ngtcp2_err_is_fatal(result);
+	quic_connection_end(connection, error, text, silent ? NULL : &closing);
 }
 
 bool quic_connection_check(struct quic_connection *connection, int result)

@@ -222,6 +222,9 @@ void quic_input_clear(struct quic_connection *connection);
 /* Whether a frame of this length fits into a datagram now. */
 bool quic_send_fits(const struct quic_connection *connection, size_t len);
 
+/* Bytes that leave at once; then pacing says when to go on. */
+size_t quic_send_burst(const struct quic_connection *connection);
+
 /* Sends what there is to send: of the stream, of `datagrams` (which may be the connection's own), of ngtcp2. */
 void quic_send_packets(struct quic_connection *connection, struct datagrams_out *datagrams);
 

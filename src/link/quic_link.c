@@ -81,9 +81,9 @@ static size_t quic_link_window(const struct link *link)
 	if (connection->state == QUIC_ENDED)
 		return 1;
 	uint64_t window = ngtcp2_conn_get_cwnd_left(connection->conn);
-	size_t quantum = ngtcp2_conn_get_send_quantum(connection->conn);
-	if (window > quantum)
-		window = quantum;
+	size_t burst = quic_send_burst(connection);
+	if (window > burst)
+		window = burst;
 	return window > 0 ? (size_t)window : 1;
 }
 

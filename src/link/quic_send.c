@@ -148,6 +148,14 @@ static void skip_large(struct packet *packet)
 	}
 }
 
+/* The peer wants no more of the stream (STOP_SENDING): it is gone. The packet is finished nevertheless. */
+static void end_stream(struct packet *packet)
+{
+	packet->stream_blocked = true;
+	if (packet->connection->error == 0)
+		packet->connection->error = -ENODATA;
+}
+
 /* Returns the length of the packet, 0 when there is nothing to send or nothing may be, or an error of ngtcp2. */
 static ngtcp2_ssize write_packet(struct packet *packet)
 {
@@ -160,18 +168,19 @@ static ngtcp2_ssize write_packet(struct packet *packet)
 			result = write_datagram(packet);
 		else
 			return write_rest(packet);
-		if (result == NGTCP2_ERR_STREAM_DATA_BLOCKED || result == NGTCP2_ERR_STREAM_SHUT_WR ||
-		    result == NGTCP2_ERR_STREAM_NOT_FOUND)
+		if (result == NGTCP2_ERR_STREAM_DATA_BLOCKED)
 			packet->stream_blocked = true;
+		else if (result == NGTCP2_ERR_STREAM_SHUT_WR || result == NGTCP2_ERR_STREAM_NOT_FOUND)
+			end_stream(packet);
 		else if (result != NGTCP2_ERR_WRITE_MORE)
 			return result;
 	}
 }
 
-static size_t burst_of(const struct quic_connection *connection)
+size_t quic_send_burst(const struct quic_connection *connection)
 {
 	size_t quantum = ngtcp2_conn_get_send_quantum(connection->conn);
-	return !connection->confirmed || quantum < BURST_MAX ? quantum : BURST_MAX;
+	return quantum < BURST_MAX ? quantum : BURST_MAX;
 }
 
 /* Writes packets until the burst, the window, or the socket is full. Returns 0 or an error of ngtcp2; `ret_error` is of the
@@ -180,7 +189,8 @@ static int write_packets(struct packet *packet, int *ret_error)
 {
 	struct quic_connection *connection = packet->connection;
 	struct quic_socket *socket = &connection->quic->sockets[connection->socket];
-	size_t sent = 0, burst = burst_of(connection);
+	/* Nothing says when an unpaced connection may go on, so it goes on at once. */
+	size_t sent = 0, burst = connection->confirmed ? quic_send_burst(connection) : SIZE_MAX;
 	ngtcp2_ssize len = 0;
 	while (sent < burst && *ret_error == 0) {
 		packet->bytes = socket->batch.bytes + socket->batch.len;

@@ -103,6 +103,7 @@ static void port_in_use(void **state)
 struct relay {
 	int inner, outer;
 	struct sockaddr_in client, server;
+	unsigned loses_one_in, passed;
 };
 
 static int relay_socket(void)
@@ -122,15 +123,22 @@ static uint16_t port_of(int fd)
 	return ntohs(own.sin_port);
 }
 
+/* Hands one packet on, or loses it. */
+static void relay_send(struct relay *relay, int fd, const uint8_t *packet, size_t len, const struct sockaddr_in *to)
+{
+	if (relay->loses_one_in == 0 || ++relay->passed % relay->loses_one_in != 0)
+		sendto(fd, packet, len, 0, (const struct sockaddr *)to, sizeof(*to));
+}
+
 static void relay_pass(struct relay *relay)
 {
 	uint8_t packet[2000];
 	socklen_t len = sizeof(relay->client);
 	ssize_t got;
 	while ((got = recvfrom(relay->inner, packet, sizeof(packet), 0, (struct sockaddr *)&relay->client, &len)) > 0)
-		sendto(relay->outer, packet, (size_t)got, 0, (struct sockaddr *)&relay->server, sizeof(relay->server));
+		relay_send(relay, relay->outer, packet, (size_t)got, &relay->server);
 	while ((got = recv(relay->outer, packet, sizeof(packet), 0)) > 0)
-		sendto(relay->inner, packet, (size_t)got, 0, (struct sockaddr *)&relay->client, sizeof(relay->client));
+		relay_send(relay, relay->inner, packet, (size_t)got, &relay->client);
 }
 
 #define relay_until(relay, condition)                                                         \
@@ -143,18 +151,25 @@ static void relay_pass(struct relay *relay)
 		}                                                                             \
 	} while (0)
 
+/* A link between the first lane, which dials, and the client through a relay. */
+static struct relay connect_through_relay(void)
+{
+	struct relay relay = {.inner = relay_socket(), .outer = relay_socket()};
+	const struct sockaddr_storage server = loopback(AF_INET, end_port(&client));
+	memcpy(&relay.server, &server, sizeof(relay.server));
+	assert_int_equal(end_dial(&lanes[0], AF_INET, port_of(relay.inner), 1), 0);
+	relay_until(&relay, lanes[0].links == 1);
+	send_control(&lanes[0], 0, 50, 1);
+	relay_until(&relay, client.links == 1 && client.link[0].frames == 1);
+	return relay;
+}
+
 /* Without a link being lost, and without the client noticing: its port as the server sees it is another. */
 static void client_that_moves(void **state)
 {
 	(void)state;
-	struct relay relay = {.inner = relay_socket(), .outer = relay_socket()};
-	const struct sockaddr_storage server = loopback(AF_INET, end_port(&client));
 	struct end *const dialler = &lanes[0];
-	memcpy(&relay.server, &server, sizeof(relay.server));
-	assert_int_equal(end_dial(dialler, AF_INET, port_of(relay.inner), 1), 0);
-	relay_until(&relay, dialler->links == 1);
-	send_control(dialler, 0, 50, 1);
-	relay_until(&relay, client.links == 1 && client.link[0].frames == 1);
+	struct relay relay = connect_through_relay();
 	for (unsigned i = 1; i <= 5; i++) {
 		char name[LINK_NAME_SIZE];
 		strcpy(name, link_name(client.link[0].link));
@@ -172,6 +187,55 @@ static void client_that_moves(void **state)
 		assert_string_equal(link_name(client.link[0].link), name);
 	}
 	assert_int_equal(dialler->link[0].closed + client.link[0].closed, 0);
+	close(relay.inner);
+	close(relay.outer);
+}
+
+static unsigned next_seed;
+
+static void assert_next_on_stream(struct end *end, struct end_link *link, const struct frame *frame)
+{
+	static uint8_t expected[1472];
+	(void)end, (void)link;
+	if (frame->type == FRAME_DATA && frame->len < sizeof(expected))
+		return;
+	if (frame->type == FRAME_DATA)
+		make_data(expected, frame->len, next_seed);
+	else
+		make_control(expected, frame->len, next_seed);
+	assert_memory_equal(frame->bytes, expected, frame->len);
+	next_seed++;
+}
+
+/* What goes over the stream arrives whole and in order, though packets get lost; of datagrams some are missing. */
+static void way_that_loses_packets(void **state)
+{
+	(void)state;
+	static uint8_t frame[1472];
+	struct relay relay = connect_through_relay();
+	struct link *link = lanes[0].link[0].link;
+	struct link_stats stats;
+	relay.loses_one_in = 9;
+	next_seed = 0;
+	client.on_frame = assert_next_on_stream;
+	for (unsigned i = 0; i < 1500; i++) {
+		size_t len = i % 3 ? sizeof(frame) : 8 + i % 1000;
+		if (i % 3)
+			make_data(frame, len, i);
+		else
+			make_control(frame, len, i);
+		send_frame(&lanes[0], 0, frame, len);
+		relay_until(&relay, link_unsent(link) == 0);
+		make_data(frame, 500, i);
+		send_frame(&lanes[0], 0, frame, 500);
+		relay_until(&relay, link_unsent(link) == 0);
+	}
+	relay_until(&relay, next_seed == 1500);
+	relay.loses_one_in = 0;
+	link_get_stats(link, &stats);
+	assert_true(stats.lost > 50);
+	assert_true(client.link[0].frames < 1 + 3000 && client.link[0].frames > 1 + 2500);
+	assert_int_equal(lanes[0].link[0].closed + client.link[0].closed, 0);
 	close(relay.inner);
 	close(relay.outer);
 }
@@ -208,6 +272,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(lanes_dial, open_lanes, close_lanes),
 		cmocka_unit_test_setup_teardown(port_in_use, open_lanes, close_lanes),
 		cmocka_unit_test_setup_teardown(client_that_moves, open_lanes, close_lanes),
+		cmocka_unit_test_setup_teardown(way_that_loses_packets, open_lanes, close_lanes),
 		cmocka_unit_test_setup_teardown(server_with_several_addresses, open_lanes, close_lanes),
 		cmocka_unit_test_setup_teardown(mapped_address, open_lanes, close_lanes),
 	};
