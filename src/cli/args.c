@@ -121,7 +121,7 @@ static int add_peer(struct parse *p, const char *value)
 	struct args *args = p->args;
 	struct endpoint endpoint;
 	char error[ENDPOINT_ERROR_SIZE];
-	if (endpoint_parse(value, &endpoint, error) < 0)
+	if (peer_parse(value, &endpoint, error) < 0)
 		return bad_peer(p, value, error);
 	struct endpoint *grown = reallocarray(args->peers, args->peer_count + 1, sizeof(*grown));
 	if (grown == NULL)

@@ -93,7 +93,7 @@ static void add_peer(struct load *load, const struct toml_value *value)
 		refuse(load, value->line, "peers: each %s", reason);
 		return;
 	}
-	if (endpoint_parse(text, &file->peers[file->peer_count], error) == 0) {
+	if (peer_parse(text, &file->peers[file->peer_count], error) == 0) {
 		file->peer_count++;
 	} else {
 		const char *hint = endpoint_hint(text, hint_text);

@@ -33,8 +33,8 @@ const struct cli_option cli_options[OPTION_COUNT] = {
 		OPTION_PEERS, 0, "peers", "STATIC_PEERS", .is_list = true,
 		.sentence = "Peers to connect to, for instance tcp://192.0.2.6:9651",
 		.more = "Endpoints are tcp://ADDRESS:PORT, quic://ADDRESS:PORT, vsock://CID:PORT and, in a private network,\n"
-			"tls://ADDRESS:PORT, with an IPv6 address in brackets. Takes every word up to the next option. In front\n"
-			"of a command use --peers=ENDPOINT.",
+			"tls://ADDRESS:PORT; ADDRESS is an IPv4 address, an IPv6 address in brackets or a host name. Takes every\n"
+			"word up to the next option. In front of a command use --peers=ENDPOINT.",
 	},
 	[OPTION_TCP_LISTEN_PORT] = {
 		OPTION_TCP_LISTEN_PORT, 't', "tcp-listen-port", "TCP_LISTEN_PORT",

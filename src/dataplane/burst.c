@@ -14,10 +14,11 @@
 #include "dataplane/lane_internal.h"
 
 /* How many bytes may be given to a link that may take none of them. */
-static size_t burst_limit(const struct lane *lane)
+static size_t burst_limit(const struct lane *lane, const struct port *port)
 {
 	size_t left = lane->unsent_bytes < UNSENT_BYTES_MAX ? UNSENT_BYTES_MAX - lane->unsent_bytes : 0;
-	return left / SLOT_SHARE < BURST_SIZE ? left / SLOT_SHARE : BURST_SIZE;
+	size_t share = left / SLOT_SHARE < BURST_SIZE ? left / SLOT_SHARE : BURST_SIZE, window = link_window(port->link);
+	return share < window ? share : window;
 }
 
 bool burst_pass_on(struct lane *lane, struct port *port, const struct frame *frame)
@@ -26,7 +27,7 @@ bool burst_pass_on(struct lane *lane, struct port *port, const struct frame *fra
 	const struct burst *burst = lane->burst.port == port ? &lane->burst : NULL;
 	unsigned count = lane->passing_count + (burst != NULL ? burst->count : 0);
 	size_t bytes = port->passing_bytes + (burst != NULL ? burst->bytes : 0);
-	if (port->blocked || port->queue.count > 0 || count >= LINK_VECTOR || bytes + frame->len > burst_limit(lane))
+	if (port->blocked || port->queue.count > 0 || count >= LINK_VECTOR || bytes + frame->len > burst_limit(lane, port))
 		return false;
 	struct passing_frame *place = &lane->passing[lane->passing_count++];
 	*place = (struct passing_frame){.bytes = {frame->bytes, frame->len}};
@@ -103,7 +104,7 @@ bool burst_takes(struct lane *lane, struct port *port)
 	struct burst *burst = &lane->burst;
 	if (port->blocked || port->queue.count > 0 || (burst->port != NULL && burst->port != port))
 		return false;
-	return has_room(burst, burst_limit(lane));
+	return has_room(burst, burst_limit(lane, port));
 }
 
 void burst_add(struct lane *lane, struct port *port, uint8_t *packet, size_t len)
@@ -115,7 +116,7 @@ void burst_add(struct lane *lane, struct port *port, uint8_t *packet, size_t len
 /* Fills the burst. Returns false when there is nothing to send. */
 static bool gather(struct lane *lane, struct port *port, struct burst *burst)
 {
-	size_t limit = burst_limit(lane);
+	size_t limit = burst_limit(lane, port);
 	burst->port = port;
 	gather_passing(lane, port, burst);
 	while (has_room(burst, limit)) {

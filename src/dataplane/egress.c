@@ -7,6 +7,7 @@
  * receiver puts it in.
  */
 #include "dataplane/lane_internal.h"
+#include "dataplane/mss.h"
 #include "dataplane/segment.h"
 
 static const struct icmp6_error own_subnet = {.type = ICMP6_UNREACHABLE, .code = ICMP6_ADDRESS_UNREACHABLE};
@@ -61,6 +62,7 @@ static bool is_allowed(struct lane *lane, const uint8_t *packet, size_t len)
 
 static void send_single(struct lane *lane, uint8_t *packet, size_t len)
 {
+	mss_clamp(packet, len);
 	const struct fib_route *route = route_of(lane, packet);
 	if (route == NULL)
 		ask_for_route(lane, packet, len);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "dataplane/lane_internal.h"
+#include "dataplane/mss.h"
 
 static void deliver_packet(struct lane *lane, const struct frame *frame, uint8_t *packet, size_t len)
 {
@@ -23,6 +24,7 @@ static void deliver_packet(struct lane *lane, const struct frame *frame, uint8_t
 		return;
 	}
 	packet[7] = frame_hop_limit(frame);
+	mss_clamp(packet, len);
 	lane_count(lane, LANE_PACKETS_LOCAL);
 	coalesce_add(&lane->coalescer, packet, len);
 }

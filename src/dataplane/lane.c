@@ -183,6 +183,15 @@ static void obey(struct lane *lane, const struct lane_order *order)
 	case ORDER_ADD_LINK:
 		port_open(lane, order->peer, order->link);
 		break;
+	case ORDER_DIAL_QUIC:
+		lane_quic_dial(lane, order);
+		break;
+	case ORDER_ADOPT_LINK:
+		lane_quic_adopt(lane, order->peer, order->offer);
+		break;
+	case ORDER_REFUSE_LINK:
+		lane_quic_refuse(lane, order->offer);
+		break;
 	case ORDER_CLOSE_LINK:
 		port = port_find(lane, order->peer);
 		if (port != NULL)
@@ -272,8 +281,11 @@ static void on_wake(void *context)
 	for (struct lane_order *order; (order = ring_front(lane->orders)) != NULL; ring_pop(lane->orders))
 		obey(lane, order);
 	take_handoffs(lane);
-	if (!atomic_load(&lane->starved))
+	if (!atomic_load(&lane->starved)) {
 		port_resume_reading(lane);
+		lane_quic_resume(lane);
+	}
+	port_read_pending(lane);
 }
 
 /* ---- rounds ------------------------------------------------------------------------------------------------------ */
@@ -313,6 +325,8 @@ static void before_sleep(void *context)
 {
 	struct lane *lane = context;
 	port_flush_all(lane);
+	if (lane->quic != NULL)
+		lane_quic_round_end(lane);
 	publish_to_lanes(lane);
 	publish_events(lane);
 	lane->last_source.holds = lane->last_destination.holds = false;
@@ -355,12 +369,13 @@ static bool build(struct lane *lane, const struct lanes_config *config)
 	lane->slots_max = LANES_SLOTS_MAX / config->count;
 	lane->parcel_bytes_max = LANES_PARCEL_BYTES_MAX / config->count;
 	list_init(&lane->to_flush);
+	list_init(&lane->to_read);
 	lane->orders = ring_new(sizeof(struct lane_order), LANE_ORDERS_MAX);
 	lane->events = ring_new(sizeof(struct lane_event), LANE_EVENTS_MAX);
-	lane->bytes = calloc(LANE_LINKS_MAX, sizeof(struct link_bytes));
+	lane->rows = calloc(LANE_LINKS_MAX, sizeof(struct link_row));
 	lane->pool = slot_pool_new(lane->slots_max);
 	lane->loop = loop_new();
-	if (lane->orders == NULL || lane->events == NULL || lane->bytes == NULL || lane->pool == NULL || lane->loop == NULL)
+	if (lane->orders == NULL || lane->events == NULL || lane->rows == NULL || lane->pool == NULL || lane->loop == NULL)
 		return false;
 	lane->wake = loop_wake_new(lane->loop, on_wake, lane);
 	lane->second = loop_timer_new(lane->loop, on_second, lane);
@@ -388,7 +403,7 @@ struct lane *lane_new(const struct lanes_config *config, unsigned index)
 	if (lane == NULL)
 		return NULL;
 	lane->index = index;
-	if (!build(lane, config) || !take_tun(lane, config)) {
+	if (!build(lane, config) || !take_tun(lane, config) || !lane_quic_start(lane, config)) {
 		lane_free(lane);
 		return NULL;
 	}
@@ -438,6 +453,7 @@ void lane_free(struct lane *lane)
 	drop_orders_and_events(lane);
 	for (unsigned i = 0; i < KEY_CACHE_SIZE; i++)
 		aead_key_free(lane->keys[i].key);
+	lane_quic_stop(lane);
 	loop_free(lane->loop);
 	ring_free(lane->orders);
 	ring_free(lane->events);
@@ -446,6 +462,6 @@ void lane_free(struct lane *lane)
 		ring_free(lane->homeward[i]);
 	}
 	slot_pool_free(lane->pool);
-	free(lane->bytes);
+	free(lane->rows);
 	free(lane);
 }

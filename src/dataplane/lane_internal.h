@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/alarm.h"
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/ring.h"
@@ -42,8 +43,9 @@ enum {
 struct port {
 	uint32_t peer;
 	struct link *link;
-	struct loop_io *io;
+	struct loop_io *io;		/* NULL for QUIC: lane_quic.c reads for all of them */
 	struct list flush;		/* in lane->to_flush when something was queued in this round */
+	struct list read;		/* in lane->to_read when it has bytes that polling does not tell of */
 	bool blocked;			/* the connection takes no more: wait until it is writable */
 	bool reading;
 	int watched;			/* events polled for */
@@ -90,13 +92,29 @@ struct handoff {
 };
 
 /* One order of control. */
-enum lane_order_type { ORDER_ADD_LINK, ORDER_CLOSE_LINK, ORDER_CONTROL, ORDER_RETRY, ORDER_REFUSE, ORDER_STOP };
+enum lane_order_type {
+	ORDER_ADD_LINK,
+	ORDER_DIAL_QUIC,
+	ORDER_ADOPT_LINK,
+	ORDER_REFUSE_LINK,
+	ORDER_CLOSE_LINK,
+	ORDER_CONTROL,
+	ORDER_RETRY,
+	ORDER_REFUSE,
+	ORDER_STOP,
+};
 
 struct lane_order {
 	enum lane_order_type type;
 	uint32_t peer;
 	union {
 		struct link *link;
+		uint64_t offer;
+		struct {
+			uint64_t ticket;
+			socklen_t len;
+			union underlay_address remote;
+		} dial;
 		struct parcel *parcel;
 		struct {
 			uint16_t len;
@@ -110,10 +128,12 @@ struct key_cache_row {
 	struct aead_key *key;
 };
 
-/* Bytes of one link; written by the lane, read by control. The row is a peer's from port_open() on. */
-struct link_bytes {
+/* One link as control sees it; written by the lane. The row is a peer's from port_open() on. */
+struct link_row {
 	_Atomic uint32_t peer;
 	_Atomic uint64_t rx, tx;
+	_Atomic uint32_t rtt_us, queued_packets;
+	_Atomic uint64_t lost, dropped, queued_bytes, overflow, delayed, marked;
 };
 
 struct lane {
@@ -123,7 +143,7 @@ struct lane {
 	atomic_bool starved;		/* the lane waits for room in the event ring */
 	_Atomic uint64_t parcel_bytes;	/* in parcels on their way to control */
 	_Atomic uint64_t counters[LANE_COUNTERS];
-	struct link_bytes *bytes;	/* LANE_LINKS_MAX rows */
+	struct link_row *rows;		/* LANE_LINKS_MAX */
 	struct fib *fib;
 	pthread_t thread;
 	bool running;
@@ -133,6 +153,7 @@ struct lane {
 	unsigned index, lane_count;
 	struct ring *handoffs[LANES_MAX];
 	struct ring *homeward[LANES_MAX];
+	const _Atomic uint8_t *lane_of;	/* by the low 16 bits of a peer handle: which lane has its link */
 
 	/* The lane's own. */
 	struct loop *loop;
@@ -150,8 +171,16 @@ struct lane {
 	struct last_lookup last_source, last_destination;
 	struct key_cache_row keys[KEY_CACHE_SIZE];
 	struct port *ports[LANE_LINKS_MAX];
-	struct list to_flush;
+	struct list to_flush, to_read;
 	unsigned paused;		/* ports that do not read for want of room in the event ring */
+	struct quic *quic;		/* NULL: no QUIC */
+	struct quic_socket {
+		struct lane *lane;
+		struct loop_io *io;	/* NULL: no such socket */
+		int watched;		/* events polled for */
+	} quic_sockets[2];
+	struct loop_alarm *quic_alarm;
+	bool quic_unfinished;		/* frames of a batch wait for room in the event ring */
 	size_t unsent_bytes;		/* in all links */
 	uint64_t hints_until_ms[HINTS_SIZE];	/* no refresh is asked for before */
 	struct hash_key hash_key;
@@ -184,11 +213,19 @@ static inline struct lane_event *lane_event_optional(struct lane *lane)
 	return ring_room(lane->events) > EVENTS_KEPT_BACK ? ring_reserve(lane->events) : NULL;
 }
 
+/* Again when much was done meanwhile. */
+static inline void lane_look_at_clock_us(struct lane *lane)
+{
+	lane->now_us = monotonic_us();
+	if (lane->quic != NULL)
+		quic_set_time(lane->quic, lane->now_us);
+}
+
 /* First thing in each callback of the loop: a timer set from an old time would be due again at once. */
 static inline void lane_look_at_clock(struct lane *lane)
 {
 	lane->now_ms = loop_now_ms(lane->loop);
-	lane->now_us = monotonic_us();
+	lane_look_at_clock_us(lane);
 }
 
 /* The route to an address, or NULL. Valid in this round. */
@@ -200,9 +237,9 @@ static inline const struct fib_route *lane_lookup(const struct lane *lane, struc
 }
 
 /* The lane that has a peer's link. */
-static inline unsigned lane_index_of(uint32_t peer, unsigned lane_count)
+static inline unsigned lane_index_of(const _Atomic uint8_t *lane_of, uint32_t peer)
 {
-	return (peer & 0xffff) % lane_count;
+	return atomic_load_explicit(&lane_of[(peer & 0xffff) % LANE_LINKS_MAX], memory_order_relaxed);
 }
 
 static inline bool lane_is_own(const struct lane *lane, const struct ip6 *address)
@@ -263,10 +300,19 @@ struct aead_key *lane_key(struct lane *lane, const struct fib_secret *secret);
 /* Writes a packet to the interface, if there is one. */
 void lane_write_tun(struct lane *lane, const uint8_t *packet, size_t len);
 
-/* port.c */
+/* port.c: without a link, which ended before it could be taken, control only hears that it is closed. */
 void port_open(struct lane *lane, uint32_t peer, struct link *link);
 void port_close(struct lane *lane, struct port *port, int error, const char *text);
 struct port *port_find(const struct lane *lane, uint32_t peer);
+
+/* Handles frames of a peer that were read, and counts them as `bytes` read. Returns whether the peer's port is still there. */
+bool port_take_frames(struct lane *lane, uint32_t peer, size_t bytes);
+
+/* The end of a read: its buffer is used again. */
+void port_finish_read(struct lane *lane);
+
+/* The link may take more. */
+void port_unblock(struct lane *lane, uint32_t peer);
 
 /* Sends a packet of this host, which has USER_HEADER_SIZE writable bytes in front of it: at once when nothing waits, else from
  * a copy. At most TUN_MTU bytes. */
@@ -288,14 +334,30 @@ void port_flush_burst(struct lane *lane);
 /* Sends what was queued in this round. */
 void port_flush_all(struct lane *lane);
 
-/* Goes on reading after the event ring was full. */
+/* Ports go on reading after the event ring was full. */
 void port_resume_reading(struct lane *lane);
+
+/* Reads what polling does not tell of. */
+void port_read_pending(struct lane *lane);
 
 /* Every WATCH_TURN_MS while needed: tells control of silent peers. Returns whether any port is still to be watched. */
 bool port_watch_all(struct lane *lane);
 
 /* Once a second: closes links that take nothing, tells what could not be told for want of room. */
 void port_check_all(struct lane *lane);
+
+/* lane_quic.c: the lane's QUIC endpoint. Returns false without memory or descriptors. */
+bool lane_quic_start(struct lane *lane, const struct lanes_config *config);
+void lane_quic_stop(struct lane *lane);
+void lane_quic_dial(struct lane *lane, const struct lane_order *order);
+void lane_quic_adopt(struct lane *lane, uint32_t peer, uint64_t offer);
+void lane_quic_refuse(struct lane *lane, uint64_t offer);
+
+/* Goes on reading after the event ring was full. */
+void lane_quic_resume(struct lane *lane);
+
+/* Before the lane sleeps: sends what is due, sets the alarm. */
+void lane_quic_round_end(struct lane *lane);
 
 /* burst.c: takes a frame of the present read among those that go out with the next burst, or refuses. */
 bool burst_pass_on(struct lane *lane, struct port *port, const struct frame *frame);

@@ -20,6 +20,8 @@ struct lanes {
 	unsigned count;
 	unsigned next;	/* whose events come next */
 	struct lane *lane[LANES_MAX];
+	struct quic_sockets quic_sockets[LANES_MAX];
+	_Atomic uint8_t lane_of[LANE_LINKS_MAX];	/* by the low 16 bits of a peer handle */
 };
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
@@ -31,6 +33,7 @@ static bool connect_lane(struct lanes *lanes, struct lane *lane)
 {
 	lane->lanes = lanes->lane;
 	lane->lane_count = lanes->count;
+	lane->lane_of = lanes->lane_of;
 	for (unsigned i = 0; i < lanes->count; i++) {
 		if (i == lane->index)
 			continue;
@@ -66,6 +69,7 @@ struct lanes *lanes_start(const struct lanes_config *config)
 	if (lanes == NULL)
 		return NULL;
 	lanes->count = config->count;
+	memcpy(lanes->quic_sockets, config->quic_sockets, sizeof(lanes->quic_sockets));
 	/* Signals are control's. */
 	sigset_t all, before;
 	sigfillset(&all);
@@ -122,17 +126,67 @@ void lanes_stop(struct lanes *lanes)
 
 static struct lane *lane_of_peer(const struct lanes *lanes, uint32_t peer)
 {
-	return lanes->lane[lane_index_of(peer, lanes->count)];
+	return lanes->lane[lane_index_of(lanes->lane_of, peer)];
+}
+
+/* Before the peer has routes: packets that use them find its lane. */
+static void settle(struct lanes *lanes, uint32_t peer, unsigned lane)
+{
+	assert((peer & 0xffff) < LANE_LINKS_MAX);
+	atomic_store_explicit(&lanes->lane_of[peer & 0xffff], (uint8_t)lane, memory_order_relaxed);
 }
 
 int lanes_add_link(struct lanes *lanes, uint32_t peer, struct link *link)
 {
-	assert((peer & 0xffff) < LANE_LINKS_MAX);
+	settle(lanes, peer, (peer & 0xffff) % lanes->count);
 	struct lane_order *order = reserve(lane_of_peer(lanes, peer), ORDER_ADD_LINK, peer);
 	if (order == NULL)
 		return -EAGAIN;
 	order->link = link;
 	return 0;
+}
+
+/* Which lane dials next: in turn, of those that have a socket. */
+static struct lane *lane_to_dial(const struct lanes *lanes, uint64_t ticket, sa_family_t family)
+{
+	unsigned index = family == AF_INET6;
+	for (unsigned i = 0; i < lanes->count; i++) {
+		unsigned candidate = (unsigned)((ticket + i) % lanes->count);
+		if (lanes->lane[candidate]->quic != NULL && lanes->quic_sockets[candidate].fd[index] >= 0)
+			return lanes->lane[candidate];
+	}
+	return NULL;
+}
+
+int lanes_dial_quic(struct lanes *lanes, const struct sockaddr *remote, socklen_t len, uint64_t ticket)
+{
+	struct lane *lane = lane_to_dial(lanes, ticket, remote->sa_family);
+	if (lane == NULL || len > sizeof(union underlay_address))
+		return -EAFNOSUPPORT;
+	struct lane_order *order = reserve(lane, ORDER_DIAL_QUIC, FIB_NO_PEER);
+	if (order == NULL)
+		return -EAGAIN;
+	order->dial.ticket = ticket;
+	order->dial.len = len;
+	memcpy(&order->dial.remote, remote, len);
+	return 0;
+}
+
+int lanes_adopt_link(struct lanes *lanes, unsigned lane, uint64_t offer, uint32_t peer)
+{
+	settle(lanes, peer, lane);
+	struct lane_order *order = reserve(lanes->lane[lane], ORDER_ADOPT_LINK, peer);
+	if (order == NULL)
+		return -EAGAIN;
+	order->offer = offer;
+	return 0;
+}
+
+void lanes_refuse_link(struct lanes *lanes, unsigned lane, uint64_t offer)
+{
+	struct lane_order *order = reserve(lanes->lane[lane], ORDER_REFUSE_LINK, FIB_NO_PEER);
+	if (order != NULL)
+		order->offer = offer;
 }
 
 int lanes_close_link(struct lanes *lanes, uint32_t peer)
@@ -215,13 +269,30 @@ void lanes_events_taken(struct lanes *lanes)
 
 /* ---- counters ---------------------------------------------------------------------------------------------------- */
 
-void lanes_link_bytes(const struct lanes *lanes, uint32_t peer, uint64_t *ret_rx, uint64_t *ret_tx)
+static uint64_t number_of(const _Atomic uint64_t *at)
 {
-	const struct link_bytes *bytes = &lane_of_peer(lanes, peer)->bytes[(peer & 0xffff) % LANE_LINKS_MAX];
+	return atomic_load_explicit(at, memory_order_relaxed);
+}
+
+void lanes_link_state(const struct lanes *lanes, uint32_t peer, struct lane_link_state *ret)
+{
+	const struct link_row *row = &lane_of_peer(lanes, peer)->rows[(peer & 0xffff) % LANE_LINKS_MAX];
+	*ret = (struct lane_link_state){0};
 	/* The row may still be that of the peer before. */
-	bool known = atomic_load_explicit(&bytes->peer, memory_order_acquire) == peer;
-	*ret_rx = known ? atomic_load_explicit(&bytes->rx, memory_order_relaxed) : 0;
-	*ret_tx = known ? atomic_load_explicit(&bytes->tx, memory_order_relaxed) : 0;
+	if (atomic_load_explicit(&row->peer, memory_order_acquire) != peer)
+		return;
+	*ret = (struct lane_link_state){
+		.rx_bytes = number_of(&row->rx),
+		.tx_bytes = number_of(&row->tx),
+		.transport = {.rtt_us = atomic_load_explicit(&row->rtt_us, memory_order_relaxed),
+			      .lost = number_of(&row->lost),
+			      .dropped = number_of(&row->dropped)},
+		.queued_packets = atomic_load_explicit(&row->queued_packets, memory_order_relaxed),
+		.queued_bytes = number_of(&row->queued_bytes),
+		.drops = {.overflow = number_of(&row->overflow),
+			  .delayed = number_of(&row->delayed),
+			  .marked = number_of(&row->marked)},
+	};
 }
 
 uint64_t lanes_counter(const struct lanes *lanes, enum lane_counter counter)

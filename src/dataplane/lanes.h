@@ -12,7 +12,8 @@
  *                            every other lane
  *
  * Each lane has a queue of the interface and a share of the links, which it alone touches from lanes_add_link() until their
- * LANE_LINK_CLOSED event. A packet whose link is another lane's goes there through a ring, with one wake-up for all of a
+ * LANE_LINK_CLOSED event. QUIC connections live in a lane from their first packet on, and are offered to control
+ * (LANE_LINK_OFFERED), which answers with lanes_adopt_link() or lanes_refuse_link(). A packet whose link is another lane's goes there through a ring, with one wake-up for all of a
  * round. The kernel sends a flow to the queue that its answers are written to, so most flows stay in the lane of their link.
  *
  * A packet with a route and a key stays in the lanes: no lock, no allocation, no system call but its read and write. What
@@ -23,6 +24,7 @@
 #ifndef MYCELIUM_DATAPLANE_LANES_H
 #define MYCELIUM_DATAPLANE_LANES_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,7 +33,9 @@
 #include "base/loop.h"
 #include "dataplane/fib.h"
 #include "dataplane/parcel.h"
+#include "dataplane/queue.h"
 #include "link/link.h"
+#include "link/quic.h"
 #include "tun/tun.h"
 #include "wire/tlv.h"
 
@@ -54,6 +58,9 @@ struct lanes_config {
 	/* The queues of the interface, for as many lanes: one without may write to the first. None: packets for the host are
 	 * dropped. They stay the caller's and must outlive the lanes. */
 	struct tun *tun[LANES_MAX];
+	/* For QUIC: NULL for none. Both stay the caller's and must outlive the lanes. */
+	const struct quic_identity *quic_identity;
+	struct quic_sockets quic_sockets[LANES_MAX];
 	struct loop_wake *wake_control;	/* called when events were published */
 	uint64_t seed;			/* for tables keyed by others' addresses */
 };
@@ -68,6 +75,23 @@ void lanes_stop(struct lanes *lanes);
 
 /* Hands a link over, for this peer handle. Returns 0, or -EAGAIN when the order ring is full: the link stays the caller's. */
 int lanes_add_link(struct lanes *lanes, uint32_t peer, struct link *link);
+
+/* An address of the network below. */
+union underlay_address {
+	struct sockaddr any;
+	struct sockaddr_in ip4;
+	struct sockaddr_in6 ip6;
+};
+
+/* Dials over QUIC. LANE_LINK_OFFERED or LANE_DIAL_FAILED follows with this ticket, unless the event ring was full: the
+ * caller has a timeout of its own. Returns 0; -EAGAIN when the order ring is full; -EAFNOSUPPORT without a socket for it. */
+int lanes_dial_quic(struct lanes *lanes, const struct sockaddr *remote, socklen_t len, uint64_t ticket);
+
+/* Takes an offered link for this peer handle. When it ended meanwhile, LANE_LINK_CLOSED follows. Returns 0 or -EAGAIN. */
+int lanes_adopt_link(struct lanes *lanes, unsigned lane, uint64_t offer, uint32_t peer);
+
+/* Closes an offered link. When the order ring is full it ends by itself some time later. */
+void lanes_refuse_link(struct lanes *lanes, unsigned lane, uint64_t offer);
 
 /* Closes a peer's link; LANE_LINK_CLOSED follows, once. Returns 0 or -EAGAIN. */
 int lanes_close_link(struct lanes *lanes, uint32_t peer);
@@ -95,6 +119,8 @@ enum lane_event_type {
 	LANE_REFRESH,		/* traffic uses a route that is about to expire */
 	LANE_SILENT,		/* a peer leaves us without any sign; repeated while it does */
 	LANE_CONTROL_SENT,	/* so many control frames of a peer left the queue */
+	LANE_LINK_OFFERED,	/* a QUIC connection was made: adopt or refuse it */
+	LANE_DIAL_FAILED,	/* lanes_dial_quic() came to nothing */
 	LANE_LINK_CLOSED,	/* the link is gone */
 	LANE_TUN_GONE,		/* the interface was removed by somebody */
 };
@@ -116,6 +142,18 @@ struct lane_event {
 			const char *text;	/* static, for -EPROTO; else NULL */
 			uint64_t rx_bytes, tx_bytes;
 		} closed;
+		struct {
+			uint64_t ticket;	/* 0: the peer dialled */
+			uint64_t id;		/* of the offer, in this lane */
+			unsigned lane;
+			uint32_t rtt_us;
+			union underlay_address remote;
+		} offered;
+		struct {
+			uint64_t ticket;
+			int error;
+			const char *text;	/* static, or NULL */
+		} failed;
 	};
 };
 
@@ -128,8 +166,16 @@ void lanes_events_taken(struct lanes *lanes);
 
 /* ---- counters ---------------------------------------------------------------------------------------------------- */
 
-/* Bytes moved by a peer's link so far; 0 before the lane has it. */
-void lanes_link_bytes(const struct lanes *lanes, uint32_t peer, uint64_t *ret_rx, uint64_t *ret_tx);
+/* A peer's link; all 0 before the lane has it. Bytes are as of now, the rest as of the last second. */
+struct lane_link_state {
+	uint64_t rx_bytes, tx_bytes;	/* frames, without what the transport adds */
+	struct link_stats transport;
+	uint32_t queued_packets;	/* waiting in front of the link */
+	uint64_t queued_bytes;
+	struct queue_counters drops;
+};
+
+void lanes_link_state(const struct lanes *lanes, uint32_t peer, struct lane_link_state *ret);
 
 /* Sums of all lanes. */
 enum lane_counter {

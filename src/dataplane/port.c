@@ -21,13 +21,15 @@ struct port *port_find(const struct lane *lane, uint32_t peer)
 	return port != NULL && port->peer == peer ? port : NULL;
 }
 
-static struct link_bytes *bytes_of(const struct lane *lane, uint32_t peer)
+static struct link_row *row_of(const struct lane *lane, uint32_t peer)
 {
-	return &lane->bytes[(peer & 0xffff) % LANE_LINKS_MAX];
+	return &lane->rows[(peer & 0xffff) % LANE_LINKS_MAX];
 }
 
 static void watch(struct port *port)
 {
+	if (port->io == NULL)
+		return;
 	int events = (port->reading ? LOOP_READABLE : 0) | (port->blocked ? LOOP_WRITABLE : 0);
 	/* Each change costs system calls, and flushing rarely changes anything. */
 	if (events != port->watched)
@@ -59,8 +61,7 @@ static void handle_frames(struct lane *lane, struct port *port, struct frame_vec
 	}
 }
 
-/* The end of a read: its buffer is used again. */
-static void finish_read(struct lane *lane)
+void port_finish_read(struct lane *lane)
 {
 	coalesce_flush(&lane->coalescer);
 	if (lane->passing_count > 0)
@@ -101,7 +102,7 @@ static void close_if_open(struct lane *lane, uint32_t peer, int error)
 
 static void note_read(struct lane *lane, struct port *port, long got)
 {
-	lane_add(&bytes_of(lane, port->peer)->rx, (uint64_t)got);
+	lane_add(&row_of(lane, port->peer)->rx, (uint64_t)got);
 	port->heard_ms = lane->now_ms;
 	port->unanswered_since_ms = 0;
 	lane_start_watching(lane);
@@ -115,6 +116,18 @@ static bool make_room_for_passing(struct lane *lane, uint32_t peer)
 		return true;
 	port_flush_all(lane);
 	lane->passing_count = 0;
+	return port_find(lane, peer) != NULL;
+}
+
+bool port_take_frames(struct lane *lane, uint32_t peer, size_t bytes)
+{
+	struct port *port = port_find(lane, peer);
+	if (port == NULL)
+		return false;
+	note_read(lane, port, (long)bytes);
+	if (!make_room_for_passing(lane, peer))
+		return false;
+	handle_frames(lane, port, &lane->frames);
 	return port_find(lane, peer) != NULL;
 }
 
@@ -135,6 +148,17 @@ static long read_once(struct lane *lane, struct port *port, uint8_t *buffer, siz
 	/* What came before a bad frame was good. */
 	handle_frames(lane, port, &lane->frames);
 	return error != 0 ? error : got;
+}
+
+/* What the transport took from the descriptor but did not give yet is asked for in the next round, so that a peer that sends
+ * without end does not keep the others waiting. */
+static void read_later(struct lane *lane, struct port *port)
+{
+	if (port == NULL || !port->reading || !stream_pending(port->link))
+		return;
+	if (list_empty(&port->read))
+		list_append(&lane->to_read, &port->read);
+	loop_wake(lane->wake);
 }
 
 /*
@@ -159,9 +183,21 @@ static void read_port(struct lane *lane, struct port *port)
 		at += got > 0 ? (carried + (size_t)got + READ_ALIGNMENT - 1) / READ_ALIGNMENT * READ_ALIGNMENT : 0;
 		budget = read_budget(lane, port);
 	} while (got >= READ_MORE_FROM && stays && at < STREAM_READ_SIZE && budget > 0);
-	finish_read(lane);
+	port_finish_read(lane);
 	if (got < 0 && got != -EAGAIN)
 		close_if_open(lane, peer, (int)got);
+	else
+		read_later(lane, port_find(lane, peer));
+}
+
+void port_read_pending(struct lane *lane)
+{
+	struct list now;
+	list_init(&now);
+	for (struct list *node; (node = list_pop(&lane->to_read)) != NULL;)
+		list_append(&now, node);
+	for (struct list *node; (node = list_pop(&now)) != NULL;)
+		read_port(lane, container_of(node, struct port, read));
 }
 
 static void queue_flush(struct lane *lane, struct port *port)
@@ -207,7 +243,7 @@ static void flush_port(struct lane *lane, struct port *port)
 		port->unanswered_since_ms = lane->now_ms;
 		lane_start_watching(lane);
 	}
-	lane_add(&bytes_of(lane, port->peer)->tx, (uint64_t)written);
+	lane_add(&row_of(lane, port->peer)->tx, (uint64_t)written);
 	tell_control_sent(lane, port);
 	watch(port);
 }
@@ -217,7 +253,7 @@ void port_flush_all(struct lane *lane)
 	if (list_empty(&lane->to_flush))
 		return;
 	/* Much may have been read since the callback began. */
-	lane->now_us = monotonic_us();
+	lane_look_at_clock_us(lane);
 	for (struct list *node; (node = list_pop(&lane->to_flush)) != NULL;)
 		flush_port(lane, container_of(node, struct port, flush));
 }
@@ -267,7 +303,7 @@ static void on_link_ready(void *context, int events, int error)
 
 static void tell_closed(struct lane *lane, uint32_t peer, int error, const char *text)
 {
-	const struct link_bytes *bytes = bytes_of(lane, peer);
+	const struct link_row *row = row_of(lane, peer);
 	/* Control always learns of a closing: room is kept back, one for each link. */
 	struct lane_event *event = ring_reserve(lane->events);
 	assert(event != NULL);
@@ -275,16 +311,28 @@ static void tell_closed(struct lane *lane, uint32_t peer, int error, const char 
 	event->peer = peer;
 	event->closed.error = error;
 	event->closed.text = text;
-	event->closed.rx_bytes = atomic_load_explicit(&bytes->rx, memory_order_relaxed);
-	event->closed.tx_bytes = atomic_load_explicit(&bytes->tx, memory_order_relaxed);
+	event->closed.rx_bytes = atomic_load_explicit(&row->rx, memory_order_relaxed);
+	event->closed.tx_bytes = atomic_load_explicit(&row->tx, memory_order_relaxed);
 }
 
-static void reset_bytes(struct lane *lane, uint32_t peer)
+static void set_number(_Atomic uint64_t *at, uint64_t number)
 {
-	struct link_bytes *bytes = bytes_of(lane, peer);
-	atomic_store_explicit(&bytes->rx, 0, memory_order_relaxed);
-	atomic_store_explicit(&bytes->tx, 0, memory_order_relaxed);
-	atomic_store_explicit(&bytes->peer, peer, memory_order_release);
+	atomic_store_explicit(at, number, memory_order_relaxed);
+}
+
+static void tell_state(struct lane *lane, const struct port *port)
+{
+	struct link_row *row = row_of(lane, port->peer);
+	struct link_stats stats;
+	link_get_stats(port->link, &stats);
+	atomic_store_explicit(&row->rtt_us, stats.rtt_us, memory_order_relaxed);
+	atomic_store_explicit(&row->queued_packets, port->queue.count, memory_order_relaxed);
+	set_number(&row->lost, stats.lost);
+	set_number(&row->dropped, stats.dropped);
+	set_number(&row->queued_bytes, port->queue.bytes);
+	set_number(&row->overflow, port->queue.counters.overflow);
+	set_number(&row->delayed, port->queue.counters.delayed);
+	set_number(&row->marked, port->queue.counters.marked);
 }
 
 void port_open(struct lane *lane, uint32_t peer, struct link *link)
@@ -293,12 +341,19 @@ void port_open(struct lane *lane, uint32_t peer, struct link *link)
 	/* An order to close it may have found no room. */
 	if (lane->ports[row] != NULL)
 		port_close(lane, lane->ports[row], 0, NULL);
-	reset_bytes(lane, peer);
+	struct link_row *link_row = row_of(lane, peer);
+	set_number(&link_row->rx, 0);
+	set_number(&link_row->tx, 0);
+	if (link == NULL) {
+		tell_closed(lane, peer, -ECONNRESET, NULL);
+		return;
+	}
 	struct port_context *context = calloc(1, sizeof(*context));
 	struct port *port = context != NULL ? &context->port : NULL;
-	if (port != NULL)
+	bool polled = link_fd(link) >= 0;
+	if (port != NULL && polled)
 		port->io = loop_io_new(lane->loop, link_fd(link), on_link_ready, port);
-	if (port == NULL || port->io == NULL) {
+	if (port == NULL || (polled && port->io == NULL)) {
 		free(context);
 		link_free(link);
 		tell_closed(lane, peer, -ENOMEM, NULL);
@@ -310,7 +365,10 @@ void port_open(struct lane *lane, uint32_t peer, struct link *link)
 	port->reading = true;
 	port->progress_ms = port->heard_ms = lane->now_ms;
 	list_init(&port->flush);
+	list_init(&port->read);
 	lane->ports[row] = port;
+	tell_state(lane, port);
+	atomic_store_explicit(&link_row->peer, peer, memory_order_release);
 	watch(port);
 }
 
@@ -319,6 +377,7 @@ void port_close(struct lane *lane, struct port *port, int error, const char *tex
 	uint32_t peer = port->peer;
 	lane->ports[(peer & 0xffff) % LANE_LINKS_MAX] = NULL;
 	list_remove(&port->flush);
+	list_remove(&port->read);
 	if (lane->burst.port == port)
 		burst_reset(&lane->burst);
 	loop_io_free(port->io);
@@ -368,7 +427,7 @@ static void wait_in_slot(struct lane *lane, uint32_t peer, const uint8_t *packet
 
 void port_send_packet(struct lane *lane, uint32_t peer, uint8_t *packet, size_t len)
 {
-	bool ours = lane_index_of(peer, lane->lane_count) == lane->index;
+	bool ours = lane_index_of(lane->lane_of, peer) == lane->index;
 	struct port *port = ours ? port_find(lane, peer) : NULL;
 	if (ours && port == NULL) {
 		lane_count(lane, LANE_PACKETS_NO_ROUTE);
@@ -388,7 +447,7 @@ void port_send_packet(struct lane *lane, uint32_t peer, uint8_t *packet, size_t 
 
 void port_send_data(struct lane *lane, uint32_t peer, struct slot *slot)
 {
-	unsigned owner = lane_index_of(peer, lane->lane_count);
+	unsigned owner = lane_index_of(lane->lane_of, peer);
 	if (owner == lane->index) {
 		queue_data(lane, peer, slot, slot_share(lane));
 		return;
@@ -448,7 +507,17 @@ void port_resume_reading(struct lane *lane)
 		port->reading = true;
 		lane->paused--;
 		watch(port);
+		read_later(lane, port);
 	}
+}
+
+void port_unblock(struct lane *lane, uint32_t peer)
+{
+	struct port *port = port_find(lane, peer);
+	if (port == NULL)
+		return;
+	port->blocked = false;
+	queue_flush(lane, port);
 }
 
 static void tell_silent(struct lane *lane, const struct port *port, uint64_t unanswered_ms)
@@ -515,6 +584,7 @@ void port_check_all(struct lane *lane)
 		if (port == NULL)
 			continue;
 		tell_control_sent(lane, port);
+		tell_state(lane, port);
 		if (port->blocked && lane->now_ms - port->progress_ms > LANE_STALLED_MS)
 			port_close(lane, port, -ETIMEDOUT, NULL);
 	}

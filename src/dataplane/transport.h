@@ -25,7 +25,7 @@ enum {
 	UDP_CHECKSUM_AT = 6,
 };
 
-enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_ACK = 0x10, TCP_CWR = 0x80 };
+enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_PSH = 0x08, TCP_ACK = 0x10, TCP_CWR = 0x80 };
 
 /* Length of the header with its options, as it says itself. */
 static inline size_t tcp_header_len(const uint8_t *tcp)

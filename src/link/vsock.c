@@ -20,6 +20,14 @@ static int new_socket(void)
 	return fd >= 0 ? fd : -errno;
 }
 
+bool vsock_is_available(void)
+{
+	int fd = new_socket();
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 /* Returns `fd`, or closes it and returns the error. */
 static int unless(int error, int fd)
 {

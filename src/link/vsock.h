@@ -9,9 +9,13 @@
 #ifndef MYCELIUM_LINK_VSOCK_H
 #define MYCELIUM_LINK_VSOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "link/link.h"
+
+/* Whether this system has vsock. */
+bool vsock_is_available(void);
 
 /* A listening socket for every context id of the machine. Port 0xffffffff takes any. Returns the descriptor, or a negative
  * errno (-EAFNOSUPPORT: the kernel has no vsock). */

@@ -1,28 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Connections: the peer manager decides, this file dials, accepts and hands connected links to the lane.
+ * Connections: the peer manager decides, dial.c and listen.c make them, this file keeps the table of those that are links of
+ * a lane.
  *
- *   action CONNECT ─▶ attempt ──▶ connection ─▶ lane ─▶ closed
- *   listener ─────────────────────▲
+ *   action CONNECT ─▶ dial.c ───┐
+ *                               ├─▶ connection ─▶ lane ─▶ closed
+ *   listeners ─────▶ listen.c ──┘
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "node/node_internal.h"
-
-enum { ACCEPTS_PER_ROUND = 64, ACCEPT_PAUSE_MS = 100 };
-
-/* A connect() under way. */
-struct attempt {
-	struct list link;
-	struct node *node;
-	struct endpoint endpoint;
-	uint64_t ticket;
-	int fd;
-	struct loop_io *io;
-	struct loop_timer *timeout;
-};
 
 struct connection *connection_of_peer(const struct node *node, uint32_t peer)
 {
@@ -38,11 +30,11 @@ static struct connection *connection_of_id(const struct node *node, uint64_t id)
 	return NULL;
 }
 
-/* "connection refused": the system's words without their capital. */
-static const char *cause_text(int error, char text[static 64])
+const char *cause_text(int error, char text[static 64])
 {
-	if (error == -ETIMEDOUT)
-		return "no answer";
+	const char *words = peers_error_words(error);
+	if (words != NULL)
+		return words;
 	strncpy(text, strerror(-error), 63);
 	text[63] = 0;
 	if (text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a' && text[1] <= 'z')
@@ -50,8 +42,7 @@ static const char *cause_text(int error, char text[static 64])
 	return text;
 }
 
-/* A free row with a fresh id, or NULL when all are in use. */
-static struct connection *connection_new(struct node *node)
+struct connection *connection_new(struct node *node)
 {
 	struct connection *connection = connection_of_id(node, 0);
 	if (connection != NULL)
@@ -59,7 +50,7 @@ static struct connection *connection_new(struct node *node)
 	return connection;
 }
 
-static void connection_free(struct node *node, struct connection *connection)
+void connection_free(struct node *node, struct connection *connection)
 {
 	struct connection **row = &node->by_peer[(connection->peer & 0xffff) % ROUTER_PEERS_MAX];
 	if (connection->peer != ROUTER_NO_PEER && *row == connection)
@@ -67,23 +58,21 @@ static void connection_free(struct node *node, struct connection *connection)
 	*connection = (struct connection){0};
 }
 
-/* Gives a connected socket (taken over) to router and lane. Returns false when that is not possible. */
-static bool establish(struct node *node, struct connection *connection, int fd)
+/* Makes a peer of the router. */
+static bool add_peer(struct node *node, struct connection *connection, const char *name)
 {
-	uint64_t now_ms = loop_now_ms(node->loop);
-	struct link *link = tcp_link_new(fd);
-	if (link == NULL)
-		return false;
-	strncpy(connection->name, link_name(link), sizeof(connection->name) - 1);
+	snprintf(connection->name, sizeof(connection->name), "%s", name);
 	connection->credit = QUEUE_CONTROL_MAX;
-	connection->peer = router_add_peer(node->router, endpoint_static_cost(&connection->remote), now_ms);
-	if (connection->peer == ROUTER_NO_PEER) {
-		link_free(link);
-		return false;
-	}
-	if (lanes_add_link(node->lanes, connection->peer, link) != 0) {
-		link_free(link);
-		router_peers_died(node->router, &connection->peer, 1, now_ms);
+	connection->peer =
+		router_add_peer(node->router, endpoint_static_cost(&connection->remote), loop_now_ms(node->loop));
+	return connection->peer != ROUTER_NO_PEER;
+}
+
+/* The peer's link is on its way to its lane, or could not be given to it. */
+static bool finish_start(struct node *node, struct connection *connection, int error)
+{
+	if (error != 0) {
+		router_peers_died(node->router, &connection->peer, 1, loop_now_ms(node->loop));
 		return false;
 	}
 	node->by_peer[(connection->peer & 0xffff) % ROUTER_PEERS_MAX] = connection;
@@ -97,99 +86,70 @@ static void give_up(struct node *node, struct connection *connection)
 	peers_closed(node->peers, id, loop_now_ms(node->loop));
 }
 
-/* ---- outbound ---------------------------------------------------------------------------------------------------- */
-
-static void attempt_free(struct attempt *attempt)
+bool connection_start(struct node *node, struct connection *connection, struct link *link)
 {
-	list_remove(&attempt->link);
-	loop_io_free(attempt->io);
-	loop_timer_free(attempt->timeout);
-	tcp_close(attempt->fd);
-	free(attempt);
+	bool started = false;
+	if (link != NULL && add_peer(node, connection, link_name(link))) {
+		int error = lanes_add_link(node->lanes, connection->peer, link);
+		started = finish_start(node, connection, error);
+	}
+	if (started)
+		return true;
+	link_free(link);
+	give_up(node, connection);
+	return false;
 }
 
-static void attempt_failed(struct node *node, const struct endpoint *endpoint, uint64_t ticket, int error)
+void offer_remote(const struct lane_event *offer, struct sockaddr_storage *ret)
 {
-	char text[ENDPOINT_TEXT_SIZE], cause[64];
-	bool tell = peers_connect_failed(node->peers, ticket, error, loop_now_ms(node->loop));
-	if (tell)
-		log_warn("peers", "%s: %s, trying again every few seconds", endpoint_text(endpoint, text), cause_text(error, cause));
-	else
-		log_debug("peers", "%s: %s", endpoint_text(endpoint, text), cause_text(error, cause));
+	const union underlay_address *remote = &offer->offered.remote;
+	struct sockaddr_in6 ip6 = remote->ip6;
+	if (remote->any.sa_family == AF_INET) {
+		ip6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = remote->ip4.sin_port};
+		ip6.sin6_addr.s6_addr[10] = ip6.sin6_addr.s6_addr[11] = 0xff;
+		memcpy(&ip6.sin6_addr.s6_addr[12], &remote->ip4.sin_addr, sizeof(remote->ip4.sin_addr));
+	}
+	memset(ret, 0, sizeof(*ret));
+	memcpy(ret, &ip6, sizeof(ip6));
 }
 
-static void attempt_connected(struct attempt *attempt)
+/* The local end of a connection over QUIC: the node dials from the port it listens on, from the address that the system
+ * chooses for the remote. */
+static void tell_local(struct node *node, const struct connection *connection, const union underlay_address *remote)
 {
-	struct node *node = attempt->node;
-	struct connection *connection = connection_new(node);
-	char text[ENDPOINT_TEXT_SIZE];
-	if (connection == NULL) {
-		attempt_failed(node, &attempt->endpoint, attempt->ticket, -EUSERS);
+	struct sockaddr_storage address = {0};
+	socklen_t len = remote->any.sa_family == AF_INET ? sizeof(remote->ip4) : sizeof(remote->ip6), local_len = sizeof(address);
+	struct endpoint local;
+	int fd = socket(remote->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
 		return;
+	if (connect(fd, &remote->any, len) == 0 && getsockname(fd, (struct sockaddr *)&address, &local_len) == 0 &&
+	    endpoint_from_sockaddr(ENDPOINT_QUIC, (struct sockaddr *)&address, &local) == 0) {
+		local.port = quic_local_port(&node->resources.quic_sockets[0]);
+		peers_set_local(node->peers, connection->id, &local, loop_now_ms(node->loop));
 	}
-	connection->remote = attempt->endpoint;
-	if (peers_connected(node->peers, attempt->ticket, connection->id, loop_now_ms(node->loop)) != 0) {
-		connection_free(node, connection);
-		return;
-	}
-	int fd = attempt->fd;
-	attempt->fd = -1;
-	if (!establish(node, connection, fd))
-		give_up(node, connection);
-	else
-		log_info("peers", "Connected to %s", endpoint_text(&attempt->endpoint, text));
+	close(fd);
 }
 
-static void on_attempt_ready(void *context, int events, int error)
+bool connection_adopt(struct node *node, struct connection *connection, const struct lane_event *offer)
 {
-	struct attempt *attempt = context;
-	(void)events;
-	int result = tcp_connect_result(attempt->fd);
-	/* The watcher must be gone before the descriptor goes to the lane, which watches it in a loop of its own. */
-	loop_io_free(attempt->io);
-	attempt->io = NULL;
-	if (result == 0 && error != 0)
-		result = error;
-	if (result == 0)
-		attempt_connected(attempt);
-	else
-		attempt_failed(attempt->node, &attempt->endpoint, attempt->ticket, result);
-	attempt_free(attempt);
-}
-
-static void on_attempt_timeout(void *context)
-{
-	struct attempt *attempt = context;
-	attempt_failed(attempt->node, &attempt->endpoint, attempt->ticket, -ETIMEDOUT);
-	attempt_free(attempt);
-}
-
-static void attempt_start(struct node *node, const struct endpoint *endpoint, uint64_t ticket)
-{
-	struct sockaddr_storage address;
-	socklen_t len = endpoint_sockaddr(endpoint, &address);
-	int fd = tcp_connect_start((struct sockaddr *)&address, len, &node->resources.socket_options);
-	if (fd < 0) {
-		attempt_failed(node, endpoint, ticket, fd);
-		return;
+	struct sockaddr_storage remote;
+	char address[SOCKET_ADDRESS_TEXT_SIZE], name[LINK_NAME_SIZE];
+	offer_remote(offer, &remote);
+	socket_address_text(&remote, address, sizeof(address));
+	snprintf(name, sizeof(name), "QUIC -> %s", address);
+	bool started = false;
+	if (add_peer(node, connection, name)) {
+		int error = lanes_adopt_link(node->lanes, offer->offered.lane, offer->offered.id, connection->peer);
+		started = finish_start(node, connection, error);
 	}
-	struct attempt *attempt = calloc(1, sizeof(*attempt));
-	if (attempt == NULL) {
-		tcp_close(fd);
-		attempt_failed(node, endpoint, ticket, -ENOMEM);
-		return;
+	if (started) {
+		tell_local(node, connection, &offer->offered.remote);
+		return true;
 	}
-	*attempt = (struct attempt){.node = node, .endpoint = *endpoint, .ticket = ticket, .fd = fd};
-	list_append(&node->attempts, &attempt->link);
-	attempt->io = loop_io_new(node->loop, fd, on_attempt_ready, attempt);
-	attempt->timeout = loop_timer_new(node->loop, on_attempt_timeout, attempt);
-	if (attempt->io == NULL || attempt->timeout == NULL) {
-		attempt_failed(node, endpoint, ticket, -ENOMEM);
-		attempt_free(attempt);
-		return;
-	}
-	loop_io_watch(attempt->io, LOOP_WRITABLE);
-	loop_timer_set(attempt->timeout, loop_now_ms(node->loop) + PEERS_CONNECT_TIMEOUT_MS);
+	lanes_refuse_link(node->lanes, offer->offered.lane, offer->offered.id);
+	give_up(node, connection);
+	return false;
 }
 
 void connections_act(struct node *node)
@@ -197,7 +157,7 @@ void connections_act(struct node *node)
 	struct peers_action action;
 	while (peers_next_action(node->peers, &action)) {
 		if (action.type == PEERS_CONNECT) {
-			attempt_start(node, &action.endpoint, action.ticket);
+			dial_start(node, &action.endpoint, action.ticket);
 			continue;
 		}
 		struct connection *connection = connection_of_id(node, action.connection);
@@ -206,87 +166,70 @@ void connections_act(struct node *node)
 	}
 }
 
-/* ---- inbound ----------------------------------------------------------------------------------------------------- */
-
-static void log_inbound(struct node *node, const struct endpoint *remote, const char *what)
-{
-	char text[ENDPOINT_TEXT_SIZE];
-	unsigned suppressed;
-	if (!log_allowed(&node->inbound_log, loop_now_ms(node->loop), &suppressed))
-		return;
-	if (suppressed > 0)
-		log_info("peers", "(%u more lines about inbound connections left out)", suppressed);
-	log_info("peers", "%s %s", what, endpoint_text(remote, text));
-}
-
-static void accept_one(struct node *node, int fd, const struct sockaddr_storage *address)
-{
-	struct endpoint remote;
-	struct connection *connection = NULL;
-	if (endpoint_from_sockaddr(ENDPOINT_TCP, (const struct sockaddr *)address, &remote) == 0)
-		connection = connection_new(node);
-	if (connection == NULL) {
-		tcp_close(fd);
-		return;
-	}
-	connection->remote = remote;
-	connection->inbound = true;
-	if (peers_accepted(node->peers, &remote, connection->id, loop_now_ms(node->loop)) != 0) {
-		connection_free(node, connection);
-		tcp_close(fd);
-		log_inbound(node, &remote, "Too many connections, refused");
-		return;
-	}
-	if (!establish(node, connection, fd))
-		give_up(node, connection);
-	else
-		log_inbound(node, &remote, "Accepted a connection from");
-}
-
-static void on_listener_ready(void *context, int events, int error)
-{
-	struct node *node = context;
-	(void)events;
-	(void)error;
-	for (int i = 0; i < ACCEPTS_PER_ROUND; i++) {
-		struct sockaddr_storage address;
-		int fd = tcp_accept(node->resources.listener, &address);
-		if (fd == -EAGAIN)
-			return;
-		if (fd == -ECONNABORTED || fd == -EINTR)
-			continue;
-		if (fd < 0) {
-			/* No descriptors or memory: the connection stays in the backlog, trying at once would spin. */
-			loop_io_watch(node->listener_io, 0);
-			loop_timer_set(node->accept_pause, loop_now_ms(node->loop) + ACCEPT_PAUSE_MS);
-			return;
-		}
-		accept_one(node, fd, &address);
-	}
-}
-
-static void on_accept_pause_over(void *context)
-{
-	struct node *node = context;
-	loop_io_watch(node->listener_io, LOOP_READABLE);
-}
-
 /* ---- life -------------------------------------------------------------------------------------------------------- */
+
+void connection_heard(struct node *node, uint32_t peer)
+{
+	struct connection *connection = connection_of_peer(node, peer);
+	char text[ENDPOINT_TEXT_SIZE], address[ENDPOINT_ADDRESS_SIZE];
+	if (connection == NULL || connection->heard)
+		return;
+	connection->heard = true;
+	if (connection->inbound)
+		listen_log_arrival(node, &connection->remote);
+	else if (connection->named.family == ENDPOINT_NAME)
+		log_info("peers", "Connected to %s at %s", endpoint_text(&connection->named, text),
+			 endpoint_address_text(&connection->remote, address));
+	else
+		log_info("peers", "Connected to %s", endpoint_text(&connection->named, text));
+}
+
+static const char *closing_text(const struct lane_event *event, char cause[static 64])
+{
+	if (event->closed.text != NULL)
+		return event->closed.text;
+	switch (event->closed.error) {
+	case 0:
+		return "closed";
+	case -ENODATA:
+		return "closed by the peer";
+	case -EPIPE:
+		return "closed by the peer inside a packet";
+	default:
+		return cause_text(event->closed.error, cause);
+	}
+}
 
 static void log_closed(struct node *node, const struct connection *connection, const struct lane_event *event)
 {
 	char text[ENDPOINT_TEXT_SIZE], cause[64];
-	const char *why = event->closed.text != NULL ? event->closed.text
-			  : event->closed.error == -ENODATA ? "closed by the peer"
-			  : event->closed.error == -EPIPE   ? "closed by the peer inside a packet"
-			  : event->closed.error == 0	    ? "closed"
-							    : cause_text(event->closed.error, cause);
-	endpoint_text(&connection->remote, text);
+	const char *why = closing_text(event, cause);
 	unsigned suppressed;
 	if (!connection->inbound)
-		log_info("peers", "Lost the connection to %s: %s", text, why);
+		log_info("peers", "Lost the connection to %s: %s", endpoint_text(&connection->named, text), why);
 	else if (log_allowed(&node->protocol_log, loop_now_ms(node->loop), &suppressed))
-		log_info("peers", "The connection from %s ended: %s", text, why);
+		log_info("peers", "The connection from %s ended: %s", endpoint_text(&connection->remote, text), why);
+}
+
+/* A node says who it is as soon as it is connected. What ends before that was no node, or one of a network that we are not
+ * in, and counts as a failure to connect. */
+static void end_unheard(struct node *node, const struct connection *connection, const struct lane_event *event)
+{
+	const char *text = NULL;
+	int error = event->closed.error;
+	bool private = node->resources.network != NULL;
+	if (error == -EPROTO)
+		text = private ? "what it sends is not the protocol of Mycelium"
+			       : "what it sends is not the protocol of Mycelium; a node of a private network?";
+	else if (error == -ENODATA || error == -EPIPE || error == -ECONNRESET)
+		text = private ? "it closed the connection without a word"
+			       : "it closed the connection without a word; a node of a private network?";
+	if (connection->inbound) {
+		listen_log_failure(node, &connection->remote, error, text);
+		return;
+	}
+	enum peers_news news = peers_unheard(node->peers, connection->id, error, loop_now_ms(node->loop));
+	dial_log_failure(&connection->named, news, error, text);
 }
 
 void connection_closed(struct node *node, const struct lane_event *event)
@@ -300,9 +243,12 @@ void connection_closed(struct node *node, const struct lane_event *event)
 			connection = &node->connections[i];
 	if (connection == NULL)
 		return;
-	log_closed(node, connection, event);
 	peers_count_bytes(node->peers, connection->id, event->closed.rx_bytes - connection->counted_rx,
 			  event->closed.tx_bytes - connection->counted_tx);
+	if (connection->heard)
+		log_closed(node, connection, event);
+	else if (event->closed.error != 0)
+		end_unheard(node, connection, event);
 	give_up(node, connection);
 }
 
@@ -313,33 +259,27 @@ void connections_count_bytes(struct node *node)
 		/* A connection whose peer the router gave up waits for its closing event, which brings the last numbers. */
 		if (connection->id == 0 || connection_of_peer(node, connection->peer) != connection)
 			continue;
-		uint64_t rx, tx;
-		lanes_link_bytes(node->lanes, connection->peer, &rx, &tx);
-		peers_count_bytes(node->peers, connection->id, rx - connection->counted_rx, tx - connection->counted_tx);
-		connection->counted_rx = rx;
-		connection->counted_tx = tx;
+		struct lane_link_state state;
+		lanes_link_state(node->lanes, connection->peer, &state);
+		peers_count_bytes(node->peers, connection->id, state.rx_bytes - connection->counted_rx,
+				  state.tx_bytes - connection->counted_tx);
+		connection->counted_rx = state.rx_bytes;
+		connection->counted_tx = state.tx_bytes;
 	}
 }
 
 bool connections_start(struct node *node)
 {
-	list_init(&node->attempts);
 	node->next_connection = 1;
 	node->connections = calloc(ROUTER_PEERS_MAX, sizeof(struct connection));
 	node->by_peer = calloc(ROUTER_PEERS_MAX, sizeof(struct connection *));
-	node->listener_io = loop_io_new(node->loop, node->resources.listener, on_listener_ready, node);
-	node->accept_pause = loop_timer_new(node->loop, on_accept_pause_over, node);
-	if (node->connections == NULL || node->by_peer == NULL || node->listener_io == NULL || node->accept_pause == NULL)
-		return false;
-	loop_io_watch(node->listener_io, LOOP_READABLE);
-	return true;
+	return node->connections != NULL && node->by_peer != NULL && dial_open(node) && listen_open(node);
 }
 
 void connections_stop(struct node *node)
 {
-	if (node->attempts.next != NULL)
-		list_foreach (&node->attempts, link, tmp)
-			attempt_free(container_of(link, struct attempt, link));
+	dial_close(node);
+	listen_close(node);
 	free(node->connections);
 	free(node->by_peer);
 }

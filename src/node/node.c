@@ -7,9 +7,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/random.h"
 #include "crypto/aead.h"
+#include "link/vsock.h"
 #include "node/node_internal.h"
 
 static uint64_t random_seed(void)
@@ -71,13 +73,20 @@ static bool build_cores(struct node *node, uint64_t now_ms)
 {
 	uint8_t random_tail[6];
 	random_fill(random_tail, sizeof(random_tail));
+	node->router_id = router_id_make(&node->key, random_tail);
 	struct router_config router_config = {
-		.id = router_id_make(&node->key, random_tail),
+		.id = node->router_id,
 		.own = subnet64_of(&node->address),
 		.seed = random_seed(),
 	};
 	node->router = router_new(&router_config, now_ms);
-	node->peers = peers_new(random_seed());
+	const struct peers_config peers_config = {
+		.seed = random_seed(),
+		.quic = node->resources.quic_identity != NULL,
+		.private_network = node->resources.network != NULL,
+		.vsock = vsock_is_available(),
+	};
+	node->peers = peers_new(&peers_config);
 	node->fib = fib_new(random_seed());
 	node->wait = wait_new(random_seed());
 	if (node->fib != NULL)
@@ -105,9 +114,11 @@ static bool build_lanes(struct node *node)
 		.count = node->config->lanes,
 		.address = node->address,
 		.fib = node->fib,
+		.quic_identity = node->resources.quic_identity,
 		.wake_control = node->lane_wake,
 		.seed = random_seed(),
 	};
+	memcpy(config.quic_sockets, node->resources.quic_sockets, sizeof(config.quic_sockets));
 	memcpy(config.tun, node->resources.tun, sizeof(config.tun));
 	node->lanes = lanes_start(&config);
 	return node->lanes != NULL;
@@ -136,14 +147,32 @@ static void add_static_peers(struct node *node)
 	for (size_t i = 0; i < node->config->static_peer_count; i++) {
 		const struct endpoint *endpoint = &node->config->static_peers[i];
 		endpoint_text(endpoint, text);
-		if (endpoint->protocol != ENDPOINT_TCP)
-			log_warn("peers", "%s: this version connects over tcp:// only; not connecting", text);
+		const char *refusal = peers_refusal(node->peers, endpoint);
+		if (refusal != NULL)
+			log_warn("peers", "%s; not connecting to %s", refusal, text);
 		if (peers_add_static(node->peers, endpoint, loop_now_ms(node->loop)) != 0)
 			log_warn("peers", "%s: given twice, or too many peers; ignored", text);
 	}
 }
 
 /* ---- what is told at the start ----------------------------------------------------------------------------------- */
+
+static void log_listeners(const struct node *node)
+{
+	const struct resources *resources = &node->resources;
+	if (resources->network != NULL)
+		log_info("node", "Private network \"%s\": connecting to its nodes only", node->config->network_name);
+	log_info("node", "Listening for peers on %s [::]:%u", resources->network != NULL ? "tls" : "tcp",
+		 tcp_local_port(resources->listener));
+	if (resources->quic_identity != NULL)
+		log_info("node", "Listening for peers on quic [::]:%u", quic_local_port(&resources->quic_sockets[0]));
+	if (resources->vsock_listener >= 0)
+		log_info("node", "Listening for peers on vsock port %u", node->config->vsock_listen_port);
+	if (resources->vsock_listener >= 0 && resources->network != NULL)
+		log_warn("node", "The network key does not protect vsock: any guest or host program may connect there");
+	if (resources->beacon_socket >= 0)
+		log_info("node", "Looking for neighbours on the local network, UDP port %u", node->config->discovery_port);
+}
 
 static void log_start(const struct node *node)
 {
@@ -156,7 +185,7 @@ static void log_start(const struct node *node)
 		log_info("node", "Interface %s is up, 400::/7 is routed to it", tun_name(node->resources.tun[0]));
 	else
 		log_info("node", "No interface (--no-tun): relaying only, programs on this host cannot use the overlay");
-	log_info("node", "Listening for peers on tcp [::]:%u", tcp_local_port(node->resources.listener));
+	log_listeners(node);
 	log_info("node", "API on http://%s", endpoint_address_text(&node->config->api_address, api));
 	log_debug("node", "AES-256-GCM by %s", aead_backend()->name);
 	if (node->config->static_peer_count == 0)
@@ -178,7 +207,7 @@ static bool node_build(struct node *node, struct problems *problems)
 	if (node->resources.tun[0] != NULL && tun_bring_up(node->resources.tun[0], &node->address, problems) != 0)
 		return false;
 	if (build_loop(node) && build_cores(node, loop_now_ms(node->loop)) && build_lanes(node) && connections_start(node) &&
-	    build_api(node))
+	    neighbours_open(node) && build_api(node))
 		return true;
 	problems_add(problems, "Out of memory or descriptors.");
 	return false;
@@ -188,6 +217,7 @@ static bool node_build(struct node *node, struct problems *problems)
 static void node_dismantle(struct node *node)
 {
 	api_free(node->api);
+	neighbours_close(node);
 	connections_stop(node);
 	lanes_stop(node->lanes);
 	wait_free(node->wait);
@@ -200,7 +230,8 @@ static void node_dismantle(struct node *node)
 	fib_free(node->fib);
 	router_free(node->router);
 	peers_free(node->peers);
-	loop_free(node->loop);
+	if (!node->left_behind)
+		loop_free(node->loop);
 	resources_release(&node->resources);
 }
 
@@ -240,6 +271,11 @@ int node_run(const struct node_config *config)
 	node_dismantle(node);
 	log_info("node", "Stopped");
 	int status = node->exit_status;
+	/* A thread that still waits for the resolver would keep the process. */
+	if (node->left_behind) {
+		fflush(NULL);
+		_exit(status);
+	}
 	free(node);
 	return status;
 }

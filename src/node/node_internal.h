@@ -23,8 +23,10 @@ struct connection {
 	uint32_t peer;		/* the router's handle */
 	unsigned credit;	/* control frames that may still go to the lane; the lane gives back what it sent */
 	uint64_t counted_rx, counted_tx;	/* bytes the peer manager knows of */
-	struct endpoint remote;
+	struct endpoint remote;	/* where it leads */
+	struct endpoint named;	/* dialled: as the peer manager has it, perhaps a host name */
 	bool inbound;
+	bool heard;		/* the far end has said something: it is a node */
 	char name[LINK_NAME_SIZE];
 };
 
@@ -33,14 +35,15 @@ struct node {
 	struct resources resources;
 	struct public_key key;
 	struct ip6 address;
+	struct router_id router_id;
 	int exit_status;
 
 	struct loop *loop;
 	struct loop_wake *lane_wake;
 	struct loop_timer *deadline;
-	struct loop_io *listener_io;
-	struct loop_timer *accept_pause;
-	struct list attempts;
+	struct dialler *dialler;
+	struct listeners *listeners;
+	struct neighbours *neighbours;
 
 	struct router *router;
 	struct peers *peers;
@@ -55,14 +58,18 @@ struct node {
 	uint64_t next_connection;
 	struct parcel *ready, **ready_tail;	/* parcels whose route or key appeared, to be handled again */
 	struct log_limit inbound_log, protocol_log;
+	bool left_behind;	/* a name is still being resolved by a helper thread */
 };
 
-/* connections.c: outbound attempts, inbound accepts, and the table of live connections. */
+/* connections.c: the table of live connections. */
 bool connections_start(struct node *node);
 void connections_stop(struct node *node);
 
 /* Carries out what the peer manager decided. */
 void connections_act(struct node *node);
+
+/* A peer said something; of interest is the first time. */
+void connection_heard(struct node *node, uint32_t peer);
 
 /* The lane closed a link. */
 void connection_closed(struct node *node, const struct lane_event *event);
@@ -71,6 +78,61 @@ struct connection *connection_of_peer(const struct node *node, uint32_t peer);
 
 /* Tells the peer manager of bytes moved since the last call. */
 void connections_count_bytes(struct node *node);
+
+/* A free row with a fresh id, or NULL when all are in use. */
+struct connection *connection_new(struct node *node);
+void connection_free(struct node *node, struct connection *connection);
+
+/* Gives the link (taken over; NULL: it could not be made) of a connection that the peer manager knows to router and lane.
+ * Returns false when that is not possible: the connection is gone. */
+bool connection_start(struct node *node, struct connection *connection, struct link *link);
+
+/* The same with a link that a lane offers. */
+bool connection_adopt(struct node *node, struct connection *connection, const struct lane_event *offer);
+
+/* Where an offered link comes from; an IPv4 address in its IPv6 form, as connections to the other listeners have it. */
+void offer_remote(const struct lane_event *offer, struct sockaddr_storage *ret);
+
+/* "connection refused": the system's words without their capital. */
+const char *cause_text(int error, char text[static 64]);
+
+/* dial.c: attempts to connect. */
+bool dial_open(struct node *node);
+void dial_close(struct node *node);
+void dial_start(struct node *node, const struct endpoint *endpoint, uint64_t ticket);
+
+/* Tells of an attempt that came to nothing; `text` NULL: what the error means. */
+void dial_log_failure(const struct endpoint *endpoint, enum peers_news news, int error, const char *text);
+
+/* A lane has made, or not, what it was asked to dial. */
+void dial_offered(struct node *node, const struct lane_event *event);
+void dial_failed(struct node *node, const struct lane_event *event);
+
+/* listen.c: connections made by others. */
+
+/* Tells of a remote that connected, or did not make it; of one that fails in the same way again and again only once. */
+void listen_log_arrival(struct node *node, const struct endpoint *remote);
+void listen_log_failure(struct node *node, const struct endpoint *remote, int error, const char *text);
+
+bool listen_open(struct node *node);
+void listen_close(struct node *node);
+void listen_offered(struct node *node, const struct lane_event *event);
+
+/* handshake.c: a TLS handshake on a connected socket, taken over. Calls back once, in a later round or not at all when it is
+ * cancelled: with a link, or with NULL, a negative errno and perhaps words. Returns NULL without memory. */
+struct handshake;
+struct handshake *handshake_start(struct node *node, int fd, bool server,
+				  void (*callback)(void *context, struct link *link, int error, const char *text),
+				  void *context);
+
+/* NULL is fine. */
+void handshake_cancel(struct handshake *handshake);
+
+/* neighbours.c: discovery on local links, and changes of the network. */
+bool neighbours_open(struct node *node);
+void neighbours_close(struct node *node);
+void neighbours_tick(struct node *node, uint64_t now_ms);
+uint64_t neighbours_next_deadline(const struct node *node);
 
 /* pump.c: between router, lanes and waiting packets. */
 

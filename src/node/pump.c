@@ -189,6 +189,7 @@ static void handle_lane_event(struct node *node, const struct lane_event *event,
 {
 	switch (event->type) {
 	case LANE_TLV:
+		connection_heard(node, event->peer);
 		router_handle_tlv(node->router, event->peer, &event->tlv, now_ms);
 		break;
 	case LANE_PARCEL:
@@ -203,6 +204,15 @@ static void handle_lane_event(struct node *node, const struct lane_event *event,
 		break;
 	case LANE_CONTROL_SENT:
 		control_sent(node, event);
+		break;
+	case LANE_LINK_OFFERED:
+		if (event->offered.ticket != 0)
+			dial_offered(node, event);
+		else
+			listen_offered(node, event);
+		break;
+	case LANE_DIAL_FAILED:
+		dial_failed(node, event);
 		break;
 	case LANE_LINK_CLOSED:
 		connection_closed(node, event);
@@ -236,6 +246,7 @@ void pump(struct node *node)
 {
 	uint64_t now_ms = loop_now_ms(node->loop);
 	router_tick(node->router, now_ms);
+	neighbours_tick(node, now_ms);
 	peers_tick(node->peers, now_ms);
 	connections_act(node);
 	take_router_events(node);
@@ -248,6 +259,8 @@ void pump(struct node *node)
 	uint64_t next = router_next_deadline(node->router);
 	if (peers_next_deadline(node->peers) < next)
 		next = peers_next_deadline(node->peers);
+	if (neighbours_next_deadline(node) < next)
+		next = neighbours_next_deadline(node);
 	if (wait_next_deadline(node->wait) < next)
 		next = wait_next_deadline(node->wait);
 	if (!lanes_has_room(node->lanes) && now_ms + 1 < next)

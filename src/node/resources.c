@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "crypto/keyfile.h"
+#include "link/vsock.h"
+#include "peers/beacon_socket.h"
 
 static void take_key(const struct node_config *config, struct resources *resources, struct problems *warnings,
 		     struct problems *problems)
@@ -39,20 +41,80 @@ static void explain_listen(struct problems *problems, const char *what, const ch
 			     option);
 }
 
+/* Returns whether that is what went wrong. */
+static bool explain_mark(struct problems *problems, const struct resources *resources, int error)
+{
+	if (error != -EPERM || !resources->socket_options.has_mark)
+		return false;
+	problems_add(problems,
+		     "Cannot set the firewall mark %u: permission denied. Run as root, grant CAP_NET_ADMIN, or leave out "
+		     "--firewall-mark.",
+		     resources->socket_options.mark);
+	return true;
+}
+
 static void take_listener(const struct node_config *config, struct resources *resources, struct problems *problems)
 {
 	int fd = tcp_listen_any(config->tcp_listen_port, &resources->socket_options);
-	if (fd == -EPERM && resources->socket_options.has_mark) {
-		problems_add(problems,
-			     "Cannot set the firewall mark %u: permission denied. Run as root, grant CAP_NET_ADMIN, or leave out "
-			     "--firewall-mark.",
-			     resources->socket_options.mark);
-	} else if (fd < 0) {
+	if (fd < 0 && !explain_mark(problems, resources, fd)) {
 		char where[32];
 		snprintf(where, sizeof(where), "TCP [::]:%u", config->tcp_listen_port);
 		explain_listen(problems, "peers", where, "--tcp-listen-port", fd);
 	}
 	resources->listener = fd < 0 ? -1 : fd;
+}
+
+static void take_quic(const struct node_config *config, struct resources *resources, struct problems *problems)
+{
+	int error = quic_open_sockets(config->quic_listen_port, config->lanes, &resources->socket_options,
+				      resources->quic_sockets);
+	/* A mark that cannot be set was told of with the first listener. */
+	if (error == 0 || (error == -EPERM && resources->socket_options.has_mark && problems->count > 0))
+		return;
+	char where[32];
+	snprintf(where, sizeof(where), "UDP [::]:%u", config->quic_listen_port);
+	explain_listen(problems, "QUIC", where, "--quic-listen-port or use --disable-quic", error);
+}
+
+static void take_vsock_listener(const struct node_config *config, struct resources *resources, struct problems *problems)
+{
+	int fd = vsock_listen(config->vsock_listen_port);
+	if (fd == -EAFNOSUPPORT)
+		problems_add(problems, "Cannot listen on vsock port %u: this kernel has no vsock. Load its module (vsock, and "
+				       "vhost_vsock on a host), or leave out --vsock-listen-port.",
+			     config->vsock_listen_port);
+	else if (fd < 0) {
+		char where[32];
+		snprintf(where, sizeof(where), "vsock port %u", config->vsock_listen_port);
+		explain_listen(problems, "peers", where, "--vsock-listen-port", fd);
+	}
+	resources->vsock_listener = fd < 0 ? -1 : fd;
+}
+
+/* Discovery is a convenience that nobody asked for: the node runs without it, too. */
+static void take_beacon_socket(const struct node_config *config, struct resources *resources, struct problems *warnings)
+{
+	int fd = beacon_socket_open(config->discovery_port, config->has_firewall_mark, config->firewall_mark);
+	if (fd == -EADDRINUSE)
+		problems_add(warnings,
+			     "No local discovery: UDP [::]:%u is in use, perhaps by another mycelium. Choose another port with "
+			     "--peer-discovery-port, or use --disable-peer-discovery.",
+			     config->discovery_port);
+	else if (fd < 0)
+		problems_add(warnings, "No local discovery: cannot open UDP [::]:%u: %s.", config->discovery_port, strerror(-fd));
+	resources->beacon_socket = fd < 0 ? -1 : fd;
+}
+
+static void take_network(const struct node_config *config, struct resources *resources, struct problems *warnings,
+			 struct problems *problems)
+{
+	uint8_t key[TLS_NETWORK_KEY_SIZE];
+	if (keyfile_load_network(config->network_key_path, key, warnings, problems) == 0) {
+		resources->network = tls_network_new(config->network_name, key);
+		if (resources->network == NULL)
+			problems_add(problems, "Out of memory.");
+	}
+	secret_wipe(key, sizeof(key));
 }
 
 static void take_api_listener(const struct node_config *config, struct resources *resources, struct problems *problems)
@@ -77,18 +139,39 @@ static void take_tun(const struct node_config *config, struct resources *resourc
 		resources->tun[i] = tun_add_queue(resources->tun[0]);
 }
 
+static const struct resources nothing = {
+	.listener = -1,
+	.api_listener = -1,
+	.vsock_listener = -1,
+	.beacon_socket = -1,
+	.quic_sockets = {[0 ... LANES_MAX - 1] = {{-1, -1}}},
+};
+
 bool resources_take(const struct node_config *config, struct resources *ret, struct problems *warnings,
 		    struct problems *problems)
 {
-	*ret = (struct resources){.listener = -1, .api_listener = -1};
+	*ret = nothing;
 	ret->socket_options = (struct socket_options){.has_mark = config->has_firewall_mark, .mark = config->firewall_mark};
 	take_key(config, ret, warnings, problems);
+	if (config->network_name != NULL)
+		take_network(config, ret, warnings, problems);
 	take_listener(config, ret, problems);
+	/* A private network has no QUIC. */
+	if (config->network_name == NULL && !config->disable_quic)
+		take_quic(config, ret, problems);
+	if (config->has_vsock_listen_port)
+		take_vsock_listener(config, ret, problems);
+	if (!config->disable_discovery)
+		take_beacon_socket(config, ret, warnings);
 	take_api_listener(config, ret, problems);
 	if (!config->no_tun)
 		take_tun(config, ret, problems);
 	if (problems->count == 0)
 		save_new_key(config, ret, problems);
+	bool has_quic = ret->quic_sockets[0].fd[0] >= 0 || ret->quic_sockets[0].fd[1] >= 0;
+	if (problems->count == 0 && has_quic &&
+	    (ret->quic_identity = quic_identity_new(&ret->secret)) == NULL)
+		problems_add(problems, "Out of memory.");
 	if (problems->count == 0)
 		return true;
 	resources_release(ret);
@@ -99,8 +182,13 @@ void resources_release(struct resources *resources)
 {
 	tcp_close(resources->listener);
 	tcp_close(resources->api_listener);
+	tcp_close(resources->vsock_listener);
+	tcp_close(resources->beacon_socket);
+	quic_close_sockets(resources->quic_sockets, LANES_MAX);
+	quic_identity_free(resources->quic_identity);
+	tls_network_free(resources->network);
 	for (unsigned i = 0; i < LANES_MAX; i++)
 		tun_close(resources->tun[i]);
 	secret_wipe(&resources->secret, sizeof(resources->secret));
-	*resources = (struct resources){.listener = -1, .api_listener = -1};
+	*resources = nothing;
 }

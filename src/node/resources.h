@@ -11,7 +11,9 @@
 #include "base/problem.h"
 #include "crypto/keys.h"
 #include "dataplane/lanes.h"
+#include "link/quic.h"
 #include "link/tcp.h"
+#include "link/tls.h"
 #include "node/config.h"
 #include "tun/tun.h"
 
@@ -21,6 +23,11 @@ struct resources {
 	int listener;		/* TCP, or -1 */
 	int api_listener;	/* or -1 */
 	struct tun *tun[LANES_MAX];	/* queues of the interface, one for each lane if the kernel has them; none: not wanted */
+	struct tls_network *network;	/* NULL: the public one */
+	struct quic_identity *quic_identity;	/* NULL: no QUIC */
+	struct quic_sockets quic_sockets[LANES_MAX];
+	int vsock_listener;	/* or -1 */
+	int beacon_socket;	/* or -1 */
 	struct socket_options socket_options;
 };
 

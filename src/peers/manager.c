@@ -46,7 +46,7 @@ struct peers {
 	size_t action_first, action_end, action_capacity;
 };
 
-struct peers *peers_new_config(const struct peers_config *config)
+struct peers *peers_new(const struct peers_config *config)
 {
 	struct peers *peers = calloc(1, sizeof(*peers));
 	if (peers == NULL)
@@ -57,11 +57,6 @@ struct peers *peers_new_config(const struct peers_config *config)
 	struct hash_key key = {.k0 = rng_next(&peers->rng), .k1 = rng_next(&peers->rng)};
 	peermap_init(&peers->map, &key);
 	return peers;
-}
-
-struct peers *peers_new(uint64_t seed)
-{
-	return peers_new_config(&(struct peers_config){.seed = seed});
 }
 
 void peers_free(struct peers *peers)
@@ -223,7 +218,7 @@ static void hurry(struct peers *peers, struct peer *peer, bool grant_quick, uint
 		return;
 	pace_restart(&peer->pace);
 	if (grant_quick)
-		pace_grant_quick(&peer->pace, now_ms, true);
+		pace_grant_few(&peer->pace);
 	peer->kept_until_ms = now_ms + DISCOVERED_KEEP_MS;
 	uint64_t soon = now_ms + rng_below(&peers->rng, CHANGE_SPREAD_MS + 1);
 	if (peer->ticket == 0 && soon < peer->timer.at_ms)
@@ -323,6 +318,8 @@ static void attach(struct peers *peers, struct peer *peer, enum peer_way way, ui
 	peermap_attach(&peers->map, peer, way, connection, now_ms);
 	peer->was_connected = true;
 	peer->last_connected_ms = now_ms;
+	peer->error_before = peer->last_error;
+	peer->pace_before = peer->pace;
 	peer->last_error = 0;
 	pace_restart(&peer->pace);
 	plan_at(peers, peer, TIMERS_NEVER_MS);
@@ -417,11 +414,9 @@ static bool is_hopeless(const struct peer *peer, uint64_t now_ms)
 	       now_ms >= peer->kept_until_ms;
 }
 
-enum peers_news peers_connect_failed(struct peers *peers, uint64_t ticket, int error, uint64_t now_ms)
+/* An entry is not connected after all. */
+static enum peers_news failed(struct peers *peers, struct peer *peer, int error, uint64_t now_ms)
 {
-	struct peer *peer = finish_attempt(peers, ticket);
-	if (peer == NULL || peer_is_connected(peer))
-		return PEERS_NO_NEWS;
 	pace_failed(&peer->pace);
 	if (is_hopeless(peer, now_ms)) {
 		peers->counters.forgotten++;
@@ -432,6 +427,28 @@ enum peers_news peers_connect_failed(struct peers *peers, uint64_t ticket, int e
 	peer->last_error = error;
 	plan_redial(peers, peer, now_ms);
 	return is_news ? PEERS_NEWS : PEERS_NO_NEWS;
+}
+
+enum peers_news peers_connect_failed(struct peers *peers, uint64_t ticket, int error, uint64_t now_ms)
+{
+	struct peer *peer = finish_attempt(peers, ticket);
+	return peer != NULL && !peer_is_connected(peer) ? failed(peers, peer, error, now_ms) : PEERS_NO_NEWS;
+}
+
+enum peers_news peers_unheard(struct peers *peers, uint64_t connection, int error, uint64_t now_ms)
+{
+	struct peer_link *link = peermap_find_connection(&peers->map, connection);
+	if (link == NULL)
+		return PEERS_NO_NEWS;
+	struct peer *peer = link->peer;
+	if (peer->type == PEER_INBOUND || has_crossed(peer) || peer->ticket != 0 || peer->is_self) {
+		peers_closed(peers, connection, now_ms);
+		return PEERS_NO_NEWS;
+	}
+	peermap_detach(&peers->map, link);
+	peer->pace = peer->pace_before;
+	peer->last_error = peer->error_before;
+	return failed(peers, peer, error, now_ms);
 }
 
 /* An entry that lost its last connection. */
@@ -447,7 +464,7 @@ static void lost(struct peers *peers, struct peer *peer, uint64_t now_ms)
 	}
 	if (peer->is_self)
 		peer->last_error = -ELOOP;
-	pace_grant_quick(&peer->pace, now_ms, false);
+	pace_grant_quick(&peer->pace, now_ms);
 	peer->kept_until_ms = now_ms + DISCOVERED_KEEP_MS;
 	if (peer->ticket == 0)
 		plan_redial(peers, peer, now_ms);

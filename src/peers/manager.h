@@ -48,10 +48,7 @@ struct peers_config {
 struct peers;
 
 /* Returns NULL without memory. */
-struct peers *peers_new_config(const struct peers_config *config);
-
-/* One that dials over TCP only. */
-struct peers *peers_new(uint64_t seed);
+struct peers *peers_new(const struct peers_config *config);
 
 /* NULL is fine. Attempts and connections stay the caller's. */
 void peers_free(struct peers *peers);
@@ -114,6 +111,10 @@ enum peers_news {
  * PEERS_CONNECT_TIMEOUT_MS. */
 enum peers_news peers_connect_failed(struct peers *peers, uint64_t ticket, int error, uint64_t now_ms);
 
+/* A connection that we dialled ended before the far end proved to be a node: that is a failed attempt, and news or not as if
+ * it had never been connected. Unknown ones are ignored. */
+enum peers_news peers_unheard(struct peers *peers, uint64_t connection, int error, uint64_t now_ms);
+
 /* A connection ended, whoever ended it; unknown ones are ignored. An inbound entry goes with it. Other entries are
  * redialled after 0.25 s, 0.5 s, then every 0.7 s, 20 times in all, then as after a first failed attempt; a connection
  * that is lost again and again gets these 20 quick attempts only once in 30 s. */
@@ -125,7 +126,7 @@ void peers_closed(struct peers *peers, uint64_t connection, uint64_t now_ms);
 int peers_closed_self(struct peers *peers, uint64_t connection, uint64_t now_ms);
 
 /* Addresses or routes of this host changed: every entry that waits is due within 250 ms, its failures are forgotten
- * and it has quick redials again, these once in 30 s. Running attempts, and entries that lead to this node, are left
+ * and it has a few quick redials, these once in 30 s. Running attempts, and entries that lead to this node, are left
  * alone. Calls within a second of the last are merged into one when that second is over. */
 void peers_network_changed(struct peers *peers, uint64_t now_ms);
 

@@ -7,6 +7,7 @@ enum {
 	RETRY_STEADY = 12, /* failures in a row before the wait begins to double */
 	QUICK_MS = 250, /* doubled each time, up to: */
 	QUICK_MAX_MS = 700,
+	QUICK_AFTER_CHANGE = 4,
 	QUICK_ATTEMPTS = 20, /* for about 13 s: most restarts take less, and are noticed within a second */
 	QUICK_GRANT_INTERVAL_MS = 30000,
 };
@@ -51,9 +52,15 @@ void pace_restart(struct pace *pace)
 	pace->failures = pace->slow_failures = 0;
 }
 
-void pace_grant_quick(struct pace *pace, uint64_t now_ms, bool force)
+void pace_grant_few(struct pace *pace)
 {
-	if (!force && now_ms < pace->next_grant_ms)
+	if (pace->quick_left < QUICK_AFTER_CHANGE)
+		pace->quick_left = QUICK_AFTER_CHANGE;
+}
+
+void pace_grant_quick(struct pace *pace, uint64_t now_ms)
+{
+	if (now_ms < pace->next_grant_ms)
 		return;
 	pace->next_grant_ms = now_ms + QUICK_GRANT_INTERVAL_MS;
 	pace->quick_left = QUICK_ATTEMPTS;

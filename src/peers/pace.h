@@ -31,9 +31,12 @@ void pace_failed(struct pace *pace);
 /* The endpoint was reached, or everything is different now: no failures. */
 void pace_restart(struct pace *pace);
 
-/* Grants quick attempts. Without `force` only when the last grant is long enough ago: an endpoint that accepts and
- * hangs up at once must not be dialled twice a second for ever. */
-void pace_grant_quick(struct pace *pace, uint64_t now_ms, bool force);
+/* Grants quick attempts, unless the last grant was not long ago: an endpoint that accepts and hangs up at once must not be
+ * dialled twice a second for ever. */
+void pace_grant_quick(struct pace *pace, uint64_t now_ms);
+
+/* Grants a few, for a network that has just changed and may still be coming up. */
+void pace_grant_few(struct pace *pace);
 
 /* A delay between four and six fifths of `delay_ms`. */
 uint64_t pace_jittered(struct rng *rng, uint64_t delay_ms);

@@ -41,6 +41,8 @@ struct peer {
 	bool is_self;		/* the last attempt led to this node */
 	uint64_t kept_until_ms; /* a discovered entry is not forgotten earlier */
 	struct pace pace;
+	struct pace pace_before;	/* as they were when it was connected last, in case that was nothing */
+	int error_before;
 	/* The next attempt or the end of a crossing. Armed for never when neither is planned, not at all when inbound. */
 	struct timer timer;
 };

@@ -43,6 +43,9 @@ void tun_close(struct tun *tun);
 
 const char *tun_name(const struct tun *tun);
 
+/* The index of the interface. */
+uint32_t tun_index(const struct tun *tun);
+
 /* The descriptor to poll. The lane that owns the queue reads it; any thread may write. */
 int tun_fd(const struct tun *tun);
 

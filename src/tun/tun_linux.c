@@ -258,6 +258,11 @@ int tun_bring_up(struct tun *tun, const struct ip6 *address, struct problems *pr
 	return error;
 }
 
+uint32_t tun_index(const struct tun *tun)
+{
+	return (uint32_t)tun->index;
+}
+
 const char *tun_name(const struct tun *tun)
 {
 	return tun->name;

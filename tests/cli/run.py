@@ -45,8 +45,9 @@ LATER_COMMANDS = {"message", "proxy", "stats", "add", "remove"}
 LATER_OPTIONS = {
   "--jsonrpc-addr", "--metrics-api-address", "--update-workers", "--topic-config", "--cdn-cache", "--enable-dns",
 }
-# Recorded usage errors that are none here: the configuration file may have the other half of a private network.
-NO_USAGE_ERRORS = (["--network-name", "abc"], ["--network-key-file", "x"])
+# Recorded usage errors that are none here: peers may have host names, and the configuration file may have the other half
+# of a private network.
+NO_USAGE_ERRORS = (["--peers", "tcp://h:5"], ["--network-name", "abc"], ["--network-key-file", "x"])
 # Options that only this version has.
 OWN_OPTIONS = {"--lanes"}
 # Options whose default only our help shows.

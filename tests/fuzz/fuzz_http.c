@@ -50,7 +50,7 @@ static const struct api_sources *some_sources(void)
 
 	struct endpoint endpoint;
 	char error[ENDPOINT_ERROR_SIZE];
-	sources.peers = peers_new(1);
+	sources.peers = peers_new(&(struct peers_config){.seed = 1});
 	if (endpoint_parse("tcp://[fe80::1%3]:9651", &endpoint, error) != 0 ||
 	    peers_add_static(sources.peers, &endpoint, 0) != 0)
 		abort();

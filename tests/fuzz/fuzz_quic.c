@@ -37,7 +37,7 @@ static struct quic *endpoint(void)
 	if (nowhere < 0)
 		nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
 	const struct quic_config config = {
-		.identity = identity(), .sockets = {{nowhere, nowhere}}, .lane = 1, .lanes = 3, .seed = 1};
+		.identity = identity(), .sockets = {{nowhere, nowhere}}, .lane = 0, .lanes = 1, .seed = 1};
 	struct quic *quic = quic_new(&config);
 	assert(quic != NULL);
 	quic_set_time(quic, 1000000);

@@ -68,7 +68,7 @@ static struct peers *peers_of_a(uint64_t now_ms)
 {
 	struct endpoint b;
 	char error[ENDPOINT_ERROR_SIZE];
-	struct peers *peers = peers_new(1);
+	struct peers *peers = peers_new(&(struct peers_config){.seed = 1});
 	assert_int_equal(endpoint_parse("tcp://[::ffff:127.0.0.1]:40000", &b, error), 0);
 	assert_int_equal(peers_accepted(peers, &b, 1, now_ms), 0);
 	peers_count_bytes(peers, 1, 1234, 5678);

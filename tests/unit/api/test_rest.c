@@ -77,7 +77,7 @@ static struct endpoint endpoint_of(const char *text)
 static int setup(void **state)
 {
 	struct api_sources *sources = calloc(1, sizeof(*sources));
-	sources->peers = peers_new(1);
+	sources->peers = peers_new(&(struct peers_config){.seed = 1});
 	sources->peer_name = peer_name;
 	sources->refresh_counters = refresh_counters;
 	sources->context = sources->peers;

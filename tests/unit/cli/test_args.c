@@ -202,6 +202,15 @@ static void test_peers_are_greedy(void **state)
 	assert_peer_ports(&p.args, 1, ports);
 	assert_int_equal(p.args.command, COMMAND_PEERS_LIST);
 	parsed_free(&p);
+	PARSE_OK(&p, "--peers", "tcp://Host.example:1", "quic://node-2:2", "tls://192.0.2.1:3");
+	assert_peer_ports(&p.args, 3, ports);
+	assert_int_equal(p.args.peers[0].family, ENDPOINT_NAME);
+	assert_string_equal(p.args.peers[0].name, "host.example");
+	assert_int_equal(p.args.peers[1].family, ENDPOINT_NAME);
+	assert_int_equal(p.args.peers[2].family, ENDPOINT_IPV4);
+	parsed_free(&p);
+	REFUSE("error: invalid value 'tcp://host.example' for '--peers <STATIC_PEERS>...': ",
+	       "--peers", "tcp://host.example");
 	REFUSE("error: invalid value 'inspect' for '--peers <STATIC_PEERS>...': missing leading protocol identifier\n"
 	       "\n  tip: --peers takes every word that follows; in front of 'inspect' write --peers=ENDPOINT\n",
 	       "--peers", "tcp://192.0.2.1:1", "inspect");

@@ -150,6 +150,9 @@ static void test_peers(void **state)
 	assert_int_equal(f->config.node.static_peer_count, 2);
 	assert_int_equal(f->warnings.count, 1);
 	assert_string_equal(f->warnings.text[0], "Peer tcp://192.0.2.3:3 is named twice");
+	assert_int_equal(BUILD(f, NULL, "--peers", "tcp://host.example:3", "TCP://HOST.example:3"), 0);
+	assert_int_equal(f->config.node.static_peer_count, 1);
+	assert_string_equal(f->warnings.text[0], "Peer tcp://host.example:3 is named twice");
 }
 
 static void test_ports_of_transports(void **state)

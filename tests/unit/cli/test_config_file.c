@@ -140,6 +140,11 @@ static void test_peers_forms(void **state)
 	assert_loaded(&f, "peers = 'tcp://192.0.2.6:9651'");
 	assert_int_equal(f.file.peer_count, 1);
 	config_file_free(&f.file);
+	assert_loaded(&f, "peers = ['tcp://host.example:9651', 'vsock://2:9651']");
+	assert_int_equal(f.file.peer_count, 2);
+	assert_int_equal(f.file.peers[0].family, ENDPOINT_NAME);
+	assert_string_equal(f.file.peers[0].name, "host.example");
+	config_file_free(&f.file);
 	assert_problem("peers = 5", "x.toml:1: peers: must be a list of strings");
 	assert_problem("[peers]", "x.toml:1: peers: must be a list of strings");
 	assert_problem("peers = [[]]", "x.toml:1: peers: each must be a string, not a list");

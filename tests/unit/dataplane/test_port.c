@@ -351,16 +351,16 @@ static void next_link_of_the_same_row(void **state)
 	(void)state;
 	struct fixture f;
 	int first = fixture_start_with_peer(&f, NODE_T, PEER_1);
-	uint64_t rx, tx;
+	struct lane_link_state link_state;
 	hello_make(in, 1);
 	peer_send(first, in, HELLO_SIZE);
 	expect_hello(&f, PEER_1, 1);
-	lanes_link_bytes(f.lanes, PEER_1, &rx, &tx);
-	assert_int_equal(rx, HELLO_SIZE);
-	assert_int_equal(tx, 0);
+	lanes_link_state(f.lanes, PEER_1, &link_state);
+	assert_int_equal(link_state.rx_bytes, HELLO_SIZE);
+	assert_int_equal(link_state.tx_bytes, 0);
 	uint32_t next = PEER_1 + 0x10000;
-	lanes_link_bytes(f.lanes, next, &rx, &tx);
-	assert_int_equal(rx, 0);
+	lanes_link_state(f.lanes, next, &link_state);
+	assert_int_equal(link_state.rx_bytes, 0);
 
 	int second = fixture_add_link(&f, next);
 	struct lane_event event = expect_closed(&f, PEER_1, 0, NULL);
@@ -374,9 +374,9 @@ static void next_link_of_the_same_row(void **state)
 	assert_int_equal(peer_receive(second, out), HELLO_SIZE);
 	assert_memory_equal(out, in, HELLO_SIZE);
 	fixture_settle(&f);
-	lanes_link_bytes(f.lanes, next, &rx, &tx);
-	assert_int_equal(rx, HELLO_SIZE);
-	assert_int_equal(tx, HELLO_SIZE);
+	lanes_link_state(f.lanes, next, &link_state);
+	assert_int_equal(link_state.rx_bytes, HELLO_SIZE);
+	assert_int_equal(link_state.tx_bytes, HELLO_SIZE);
 	fixture_stop(&f);
 	close(first), close(second);
 }

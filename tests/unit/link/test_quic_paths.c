@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "link/quic_internal.h"
 #include "quic_end.h"
 
 enum { LANES = 3 };
@@ -82,6 +83,22 @@ static void lanes_dial(void **state)
 		send_control(&client, i, 70, i);
 		wait_until(all, 1 + LANES, lanes[i].link[0].frames == 1);
 	}
+}
+
+/* The kernel joined packets of two connections and gave them to the lane of the first. */
+static void packet_for_another_lane(void **state)
+{
+	(void)state;
+	uint8_t packet[100] = {0x40};
+	const struct udp_path path = {.local = udp_any_address(AF_INET),
+				      .remote.in = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
+	const struct udp_datagram datagram = {.bytes = packet, .len = sizeof(packet), .path = &path};
+	for (unsigned i = 0; i < 30; i++) {
+		packet[1] = (uint8_t)i;
+		quic_take_datagram(lanes[1].quic, 0, &datagram);
+	}
+	assert_int_equal(quic_counters(lanes[1].quic)->resets_sent, 30 / LANES);
+	assert_int_equal(quic_counters(lanes[1].quic)->datagrams_invalid, 30 - 30 / LANES);
 }
 
 static void port_in_use(void **state)
@@ -270,6 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(lanes_share_a_port, open_lanes, close_lanes),
 		cmocka_unit_test_setup_teardown(lanes_dial, open_lanes, close_lanes),
+		cmocka_unit_test_setup_teardown(packet_for_another_lane, open_lanes, close_lanes),
 		cmocka_unit_test_setup_teardown(port_in_use, open_lanes, close_lanes),
 		cmocka_unit_test_setup_teardown(client_that_moves, open_lanes, close_lanes),
 		cmocka_unit_test_setup_teardown(way_that_loses_packets, open_lanes, close_lanes),

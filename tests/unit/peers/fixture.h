@@ -6,6 +6,12 @@
 #include "base/timers.h"
 #include "peers/manager.h"
 
+/* A manager that dials over TCP only. */
+static inline struct peers *tcp_peers(uint64_t seed)
+{
+	return peers_new(&(struct peers_config){.seed = seed});
+}
+
 static inline struct endpoint endpoint_of(const char *text)
 {
 	struct endpoint endpoint;

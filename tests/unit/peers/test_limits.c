@@ -24,7 +24,7 @@ static struct endpoint ipv4_endpoint(unsigned n, uint16_t port)
 static void test_inbound_limit(void **state)
 {
 	(void)state;
-	struct peers *peers = peers_new(1);
+	struct peers *peers = tcp_peers(1);
 	struct endpoint endpoint;
 	uint64_t connection = 0;
 	for (unsigned i = 0; i < PEERS_INBOUND_MAX; i++) {
@@ -58,7 +58,7 @@ static void test_inbound_limit(void **state)
 static void test_limit_for_one_address(void **state)
 {
 	(void)state;
-	struct peers *peers = peers_new(1);
+	struct peers *peers = tcp_peers(1);
 	uint64_t connection = 0;
 	for (uint16_t port = 1; port <= PEERS_INBOUND_PER_ADDRESS_MAX; port++) {
 		struct endpoint endpoint = ipv4_endpoint(1, port);
@@ -79,7 +79,7 @@ static void test_limit_for_one_address(void **state)
 static void test_limit_for_one_ipv6_network(void **state)
 {
 	(void)state;
-	struct peers *peers = peers_new(1);
+	struct peers *peers = tcp_peers(1);
 	struct endpoint endpoint = endpoint_of("tcp://[2001:db8:0:1::]:1");
 	uint64_t connection = 0;
 	for (uint8_t i = 0; i < PEERS_INBOUND_PER_ADDRESS_MAX; i++) {
@@ -96,7 +96,7 @@ static void test_limit_for_one_ipv6_network(void **state)
 static void test_outbound_connections_do_not_count(void **state)
 {
 	(void)state;
-	struct peers *peers = peers_new(1);
+	struct peers *peers = tcp_peers(1);
 	struct peers_action action;
 	uint64_t connection = 0;
 	for (uint16_t port = 1; port <= PEERS_INBOUND_PER_ADDRESS_MAX + 10; port++) {
@@ -115,7 +115,7 @@ static void test_outbound_connections_do_not_count(void **state)
 static void test_known_limit(void **state)
 {
 	(void)state;
-	struct peers *peers = peers_new(1);
+	struct peers *peers = tcp_peers(1);
 	struct peers_action action;
 	struct endpoint endpoint;
 	for (unsigned i = 0; i < PEERS_KNOWN_MAX; i++) {

@@ -14,7 +14,7 @@
 
 static struct peers *with_static(const char *text, uint64_t seed, uint64_t now_ms)
 {
-	struct peers *peers = peers_new(seed);
+	struct peers *peers = tcp_peers(seed);
 	struct endpoint endpoint = endpoint_of(text);
 	assert_non_null(peers);
 	assert_int_equal(peers_add_static(peers, &endpoint, now_ms), 0);
@@ -201,7 +201,7 @@ static void test_add_and_remove_in_each_state(void **state)
 {
 	(void)state;
 	struct endpoint a = endpoint_of(A);
-	struct peers *peers = peers_new(1);
+	struct peers *peers = tcp_peers(1);
 	assert_int_equal(peers_remove(peers, &a, 0), -ENOENT);
 
 	/* Dead. */
@@ -249,7 +249,7 @@ static void test_add_and_remove_in_each_state(void **state)
 static void test_inbound_lives_as_long_as_its_connection(void **state)
 {
 	(void)state;
-	struct peers *peers = peers_new(1);
+	struct peers *peers = tcp_peers(1);
 	struct endpoint a = endpoint_of("tcp://[::ffff:192.0.2.6]:40000");
 	assert_int_equal(peers_accepted(peers, &a, 3, 100), 0);
 	struct peer_info info = info_of(peers, "tcp://[::ffff:192.0.2.6]:40000");
@@ -272,7 +272,7 @@ static void test_inbound_lives_as_long_as_its_connection(void **state)
 static void test_duplicate_inbound_replaces(void **state)
 {
 	(void)state;
-	struct peers *peers = peers_new(1);
+	struct peers *peers = tcp_peers(1);
 	struct endpoint a = endpoint_of(A);
 	assert_int_equal(peers_accepted(peers, &a, 1, 100), 0);
 	peers_count_bytes(peers, 1, 10, 20);
@@ -451,9 +451,37 @@ static void test_order_of_listing(void **state)
 	peers_free(NULL);
 }
 
+/* A server that hangs up before it says anything is none of the network: told once, dialled ever more rarely. */
+static void test_unheard_connections_are_failures(void **state)
+{
+	(void)state;
+	uint64_t now = 0, connection = 1;
+	struct peers *peers = with_static(A, 1, now);
+	peers_tick(peers, now);
+	for (unsigned i = 0; i < 14; i++, connection++) {
+		assert_int_equal(peers_connected(peers, expect_connect(peers, A), connection, now), 0);
+		enum peers_news news = peers_unheard(peers, connection, -ECONNRESET, now + 10);
+		assert_int_equal(news, i == 0 ? PEERS_NEWS : PEERS_NO_NEWS);
+		struct peer_info info = info_of(peers, A);
+		assert_int_equal(info.state, PEER_DEAD);
+		assert_int_equal(info.last_error, -ECONNRESET);
+		assert_int_equal(info.failed_attempts, i + 1);
+		assert_in_range(info.next_attempt_ms, now + (i < 12 ? 4000 : 8000), now + (i < 12 ? 6100 : 25000));
+		now = info.next_attempt_ms;
+		peers_tick(peers, now);
+	}
+	/* One that was heard is no failure when it ends. */
+	assert_int_equal(peers_connected(peers, expect_connect(peers, A), connection, now), 0);
+	peers_closed(peers, connection, now);
+	assert_in_range(info_of(peers, A).next_attempt_ms, now + 200, now + 300);
+	assert_int_equal(peers_unheard(peers, connection, -ECONNRESET, now), PEERS_NO_NEWS);
+	peers_free(peers);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_unheard_connections_are_failures),
 		cmocka_unit_test(test_first_attempt_at_once),
 		cmocka_unit_test(test_retry_cadence),
 		cmocka_unit_test(test_flapping_is_slowed_down),

@@ -189,7 +189,7 @@ static void start(struct world *world, int node)
 
 static struct peers *new_manager(uint64_t seed)
 {
-	struct peers *peers = peers_new_config(&(struct peers_config){.seed = seed, .quic = true});
+	struct peers *peers = peers_new(&(struct peers_config){.seed = seed, .quic = true});
 	assert_non_null(peers);
 	return peers;
 }
@@ -464,7 +464,7 @@ static void test_same_seed_same_actions(void **state)
 /* Dialled connection 1 since 1000 ms. */
 static struct peers *with_dialled(void)
 {
-	struct peers *peers = peers_new_config(&(struct peers_config){.quic = true});
+	struct peers *peers = peers_new(&(struct peers_config){.quic = true});
 	struct endpoint b = endpoint_of(B);
 	assert_int_equal(peers_add_static(peers, &b, 1000), 0);
 	peers_tick(peers, 1000);

@@ -14,7 +14,7 @@
 
 static struct peers *with_discovered(uint64_t seed)
 {
-	struct peers *peers = peers_new(seed);
+	struct peers *peers = tcp_peers(seed);
 	struct endpoint endpoint = endpoint_of(N);
 	assert_int_equal(peers_add_discovered(peers, &endpoint, 0), 0);
 	return peers;
@@ -149,7 +149,7 @@ static void test_not_needed_when_the_host_is_connected(void **state)
 		{"vsock://2:9651", true},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct peers *peers = peers_new(1);
+		struct peers *peers = tcp_peers(1);
 		struct endpoint connected = endpoint_of(rows[i].connected), neighbour = endpoint_of(N);
 		assert_int_equal(peers_accepted(peers, &connected, 1, 0), 0);
 		assert_int_equal(peers_add_discovered(peers, &neighbour, 0), rows[i].needed ? 0 : -EEXIST);
@@ -160,7 +160,7 @@ static void test_not_needed_when_the_host_is_connected(void **state)
 		peers_free(peers);
 	}
 	/* A static entry counts while it is connected; another discovered one does not. */
-	struct peers *peers = peers_new(1);
+	struct peers *peers = tcp_peers(1);
 	struct endpoint fixed = endpoint_of("tcp://[fe80::2%3]:1000"), neighbour = endpoint_of(N);
 	struct endpoint second = endpoint_of("tcp://[fe80::2%3]:2000");
 	assert_int_equal(peers_add_static(peers, &fixed, 0), 0);
@@ -178,7 +178,7 @@ static void test_not_needed_when_the_host_is_connected(void **state)
 static void test_limit(void **state)
 {
 	(void)state;
-	struct peers *peers = peers_new(1);
+	struct peers *peers = tcp_peers(1);
 	struct endpoint endpoint = endpoint_of("tcp://[fe80::%3]:9651"), fixed = endpoint_of("tcp://192.0.2.6:1");
 	for (unsigned i = 0; i < PEERS_DISCOVERED_MAX; i++) {
 		endpoint.address.bytes[14] = (uint8_t)(i >> 8);
@@ -198,10 +198,10 @@ static void test_private_networks_use_tls(void **state)
 {
 	(void)state;
 	struct endpoint tls = endpoint_of("tls://[fe80::2%3]:9651");
-	struct peers *peers = peers_new(1);
+	struct peers *peers = tcp_peers(1);
 	assert_int_equal(peers_add_discovered(peers, &tls, 0), -EPROTONOSUPPORT);
 	peers_free(peers);
-	peers = peers_new_config(&(struct peers_config){.private_network = true});
+	peers = peers_new(&(struct peers_config){.private_network = true});
 	assert_int_equal(peers_add_discovered(peers, &tls, 0), 0);
 	peers_tick(peers, 0);
 	expect_connect(peers, "tls://[fe80::2%3]:9651");

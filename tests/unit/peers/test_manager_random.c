@@ -293,7 +293,7 @@ static void play(uint64_t seed)
 	struct caller caller = {.next_id = 1, .rng = rng_seeded(seed)};
 	struct peers_config config = {
 		.seed = seed, .quic = seed % 2 == 0, .vsock = true, .private_network = seed % 5 == 0};
-	caller.peers = peers_new_config(&config);
+	caller.peers = peers_new(&config);
 	for (int i = 0; i < ENDPOINTS; i++)
 		caller.endpoints[i] = endpoint_of(texts[i]);
 	for (int step = 0; step < STEPS; step++) {

@@ -36,20 +36,31 @@ static void test_quick_attempts(void **state)
 					   700, 700, 700, 700, 700, 700, 700, 700, 700, 5000, 5000};
 	struct rng rng = rng_seeded(2);
 	struct pace pace = {0};
-	pace_grant_quick(&pace, 0, false);
+	pace_grant_quick(&pace, 0);
 	expect_delays(&pace, &rng, nominal, 22);
 	assert_int_equal(pace.failures, 22);
-	/* Again after 30 s only, or when that is demanded, which counts for the next. */
-	pace_grant_quick(&pace, 29999, false);
+	/* Again after 30 s only. */
+	pace_grant_quick(&pace, 29999);
 	assert_int_equal(pace.quick_left, 0);
-	pace_grant_quick(&pace, 30000, false);
+	pace_grant_quick(&pace, 30000);
+	expect_delays(&pace, &rng, nominal, 20);
+	pace_grant_quick(&pace, 59999);
+	assert_int_equal(pace.quick_left, 0);
+}
+
+static void test_few_attempts(void **state)
+{
+	(void)state;
+	static const uint64_t nominal[] = {700, 700, 700, 700, 5000};
+	struct rng rng = rng_seeded(3);
+	struct pace pace = {0};
+	pace_grant_few(&pace);
 	expect_delays(&pace, &rng, nominal, 5);
-	pace_grant_quick(&pace, 40000, true);
-	expect_delays(&pace, &rng, nominal, 20);
-	pace_grant_quick(&pace, 60000, false);
-	assert_int_equal(pace.quick_left, 0);
-	pace_grant_quick(&pace, 70000, false);
-	expect_delays(&pace, &rng, nominal, 20);
+	/* They take nothing away. */
+	pace_grant_quick(&pace, 0);
+	unsigned before = pace.quick_left;
+	pace_grant_few(&pace);
+	assert_int_equal(pace.quick_left, before);
 }
 
 int main(void)
@@ -57,6 +68,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_failures_in_a_row),
 		cmocka_unit_test(test_quick_attempts),
+		cmocka_unit_test(test_few_attempts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

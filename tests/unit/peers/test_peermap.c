@@ -122,7 +122,7 @@ static void test_tickets(void **state)
 static void test_flood(void **state)
 {
 	(void)state;
-	struct peers *peers = peers_new(1);
+	struct peers *peers = tcp_peers(1);
 	struct endpoint endpoint = endpoint_of("tcp://10.0.0.0:1");
 	for (unsigned i = 0; i < PEERS_KNOWN_MAX - PEERS_INBOUND_MAX; i++) {
 		endpoint.address.bytes[1] = (uint8_t)(i >> 16);

@@ -31,7 +31,7 @@ static void test_what_each_node_dials(void **state)
 		{{.private_network = true}, {NULL, NULL, PRIVATE, NO_VSOCK, NULL, NULL}},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct peers *peers = peers_new_config(&rows[i].config);
+		struct peers *peers = peers_new(&rows[i].config);
 		for (size_t j = 0; j < sizeof(texts) / sizeof(texts[0]); j++) {
 			struct endpoint endpoint = endpoint_of(texts[j]);
 			const char *words = peers_refusal(peers, &endpoint);
@@ -49,7 +49,7 @@ static void test_what_each_node_dials(void **state)
 static void test_refused_peers_stay_dead(void **state)
 {
 	(void)state;
-	struct peers *peers = peers_new_config(&(struct peers_config){.seed = 1, .private_network = true});
+	struct peers *peers = peers_new(&(struct peers_config){.seed = 1, .private_network = true});
 	struct endpoint quic = endpoint_of(texts[2]);
 	assert_int_equal(peers_add_static(peers, &quic, 0), 0);
 	assert_true(peers_next_deadline(peers) == TIMERS_NEVER_MS);
