@@ -282,8 +282,8 @@ static int decode_ids(const struct udp_datagram *datagram, ngtcp2_version_cid *r
 	return ngtcp2_pkt_decode_version_cid(ret, datagram->bytes, datagram->len, QUIC_ID_SIZE);
 }
 
-/* The kernel may join packets of one sender before it chooses the lane, by the first of them (UDP_GRO): the others' lane
- * knows their connections, so nobody here must reset them. */
+/* The kernel may join packets of one sender before it chooses the lane, by the first of them (UDP_GRO): the others'
+ * lane knows their connections, so nobody here must reset them. */
 static bool is_of_another_lane(const struct quic *quic, const ngtcp2_version_cid *ids)
 {
 	return quic->lanes > 1 && ids->dcidlen > 0 && ids->dcid[0] % quic->lanes != quic->lane;
@@ -293,7 +293,8 @@ static void take_strangers_datagram(struct quic *quic, unsigned socket, const st
 				    const ngtcp2_version_cid *ids)
 {
 	bool long_header = result != NGTCP2_ERR_INVALID_ARGUMENT && (datagram->bytes[0] & LONG_HEADER_BIT);
-	if (long_header && ids->version != 0 && ids->version != NGTCP2_PROTO_VER_V1 && datagram->len >= INITIAL_SIZE_MIN)
+	if (long_header && ids->version != 0 && ids->version != NGTCP2_PROTO_VER_V1 &&
+	    datagram->len >= INITIAL_SIZE_MIN)
 		quic_answer_version(quic, socket, datagram, ids);
 	else if (result != 0 || is_of_another_lane(quic, ids))
 		quic->counters.datagrams_invalid++;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Packets of strangers. None of them may cost much: a first packet becomes a connection only within limits, beyond a few
- * only when the client showed, by returning a token (Retry), that it is where it says it is.
+ * Packets of strangers. None of them may cost much: a first packet becomes a connection only within limits, beyond a
+ * few only when the client showed, by returning a token (Retry), that it is where it says it is.
  *
  *   Initial ─▶ too many? drop ─▶ many? token or Retry ─▶ too many of this prefix? drop ─▶ connection
  */
@@ -12,13 +12,13 @@
 #include "link/quic_internal.h"
 
 enum {
-	RETRY_ID_SIZE = 18,		/* it only passes through the client, so it may be long */
-	RETRY_SECONDS = 10,		/* that a token counts */
+	RETRY_ID_SIZE = 18, /* it only passes through the client, so it may be long */
+	RETRY_SECONDS = 10, /* that a token counts */
 	RESETS_PER_SECOND = 100,
 	RESETS_BURST = 200,
-	ACCEPTS_PER_SECOND = 100,	/* without a token: each costs a handshake, or the beginning of one */
+	ACCEPTS_PER_SECOND = 100, /* without a token: each costs a handshake, or the beginning of one */
 	ACCEPTS_BURST = QUIC_RETRY_ABOVE,
-	RESET_SIZE_MIN = 21,		/* RFC 9000, section 10.3 */
+	RESET_SIZE_MIN = 21, /* RFC 9000, section 10.3 */
 	RESET_SIZE_MAX = 42,
 	RESET_RANDOM_MAX = RESET_SIZE_MAX - NGTCP2_STATELESS_RESET_TOKENLEN,
 	ANSWER_SIZE = 512,
@@ -31,9 +31,9 @@ void quic_answer_version(struct quic *quic, unsigned socket, const struct udp_da
 	static const uint32_t versions[] = {NGTCP2_PROTO_VER_V1, 0x1a2a3a4a};
 	uint8_t answer[ANSWER_SIZE + 2 * 255], chance;
 	random_fill(&chance, sizeof(chance));
-	ngtcp2_ssize len = ngtcp2_pkt_write_version_negotiation(answer, sizeof(answer), chance, ids->scid, ids->scidlen,
-								ids->dcid, ids->dcidlen, versions,
-								sizeof(versions) / sizeof(versions[0]));
+	ngtcp2_ssize len =
+		ngtcp2_pkt_write_version_negotiation(answer, sizeof(answer), chance, ids->scid, ids->scidlen, ids->dcid,
+						     ids->dcidlen, versions, sizeof(versions) / sizeof(versions[0]));
 	if (len > 0)
 		quic_send_answer(quic, socket, datagram->path, answer, (size_t)len);
 }
@@ -52,7 +52,8 @@ void quic_reset_stranger(struct quic *quic, unsigned socket, const struct udp_da
 	}
 	ngtcp2_cid_init(&id, datagram->bytes + 1, QUIC_ID_SIZE);
 	random_fill(random, sizeof(random));
-	if (ngtcp2_crypto_generate_stateless_reset_token(token, quic->identity->reset_secret, QUIC_SECRET_SIZE, &id) != 0)
+	const uint8_t *secret = quic->identity->reset_secret;
+	if (ngtcp2_crypto_generate_stateless_reset_token(token, secret, QUIC_SECRET_SIZE, &id) != 0)
 		return;
 	ngtcp2_ssize len = ngtcp2_pkt_write_stateless_reset(answer, size, token, random, sizeof(random));
 	if (len <= 0)
@@ -82,19 +83,20 @@ static unsigned count_pending(const struct quic *quic, const union udp_address *
 	return count;
 }
 
-static void send_retry(struct quic *quic, unsigned socket, const struct udp_datagram *datagram, const ngtcp2_pkt_hd *header)
+static void send_retry(struct quic *quic, unsigned socket, const struct udp_datagram *datagram,
+		       const ngtcp2_pkt_hd *header)
 {
 	uint8_t token[NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN], answer[ANSWER_SIZE];
 	const union udp_address *remote = &datagram->path->remote;
 	ngtcp2_cid id = {.datalen = RETRY_ID_SIZE};
 	quic_draw_id(quic, id.data, RETRY_ID_SIZE);
 	ngtcp2_ssize len = ngtcp2_crypto_generate_retry_token(token, quic->identity->retry_secret, QUIC_SECRET_SIZE,
-							      header->version, &remote->any, udp_address_len(remote), &id,
-							      &header->dcid, quic_timestamp(quic));
+							      header->version, &remote->any, udp_address_len(remote),
+							      &id, &header->dcid, quic_timestamp(quic));
 	if (len <= 0)
 		return;
-	len = ngtcp2_crypto_write_retry(answer, sizeof(answer), header->version, &header->scid, &id, &header->dcid, token,
-					(size_t)len);
+	len = ngtcp2_crypto_write_retry(answer, sizeof(answer), header->version, &header->scid, &id, &header->dcid,
+					token, (size_t)len);
 	if (len <= 0)
 		return;
 	quic_send_answer(quic, socket, datagram->path, answer, (size_t)len);
@@ -110,9 +112,10 @@ static bool token_counts(const struct quic *quic, const struct udp_datagram *dat
 	const union udp_address *remote = &datagram->path->remote;
 	if (len == 0 || token[0] != NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY)
 		return false;
-	return ngtcp2_crypto_verify_retry_token(ret_original, token, len, quic->identity->retry_secret, QUIC_SECRET_SIZE,
-						header->version, &remote->any, udp_address_len(remote), &header->dcid,
-						RETRY_SECONDS * NGTCP2_SECONDS, quic_timestamp(quic)) == 0;
+	return ngtcp2_crypto_verify_retry_token(ret_original, token, len, quic->identity->retry_secret,
+						QUIC_SECRET_SIZE, header->version, &remote->any,
+						udp_address_len(remote), &header->dcid, RETRY_SECONDS * NGTCP2_SECONDS,
+						quic_timestamp(quic)) == 0;
 }
 
 /* Whether there is no room for one more, whoever it is. */
@@ -152,7 +155,8 @@ void quic_accept(struct quic *quic, unsigned socket, const struct udp_datagram *
 		send_retry(quic, socket, datagram, &header);
 		return;
 	}
-	if ((!proven && header.dcid.datalen < NGTCP2_MIN_INITIAL_DCIDLEN) || prefix_is_full(quic, &datagram->path->remote))
+	if ((!proven && header.dcid.datalen < NGTCP2_MIN_INITIAL_DCIDLEN) ||
+	    prefix_is_full(quic, &datagram->path->remote))
 		return;
 	const struct quic_initial initial = {.header = &header, .original = proven ? &original : NULL};
 	struct quic_connection *connection = quic_connection_new(quic, socket, datagram->path, &initial);

@@ -6,7 +6,7 @@
 #include "link/quic_internal.h"
 
 enum {
-	FIRST_STREAM = 0,	/* the client opens it, nobody opens another */
+	FIRST_STREAM = 0, /* the client opens it, nobody opens another */
 	ID_ATTEMPTS = 16,
 };
 
@@ -52,7 +52,8 @@ static int on_remove_id(ngtcp2_conn *conn, const ngtcp2_cid *cid, void *user)
 }
 
 /* A stateless reset comes with nothing that says whose it is but the token of an id that we use. */
-static int on_peer_id(ngtcp2_conn *conn, int type, uint64_t seq, const ngtcp2_cid *cid, const uint8_t *token, void *user)
+static int on_peer_id(ngtcp2_conn *conn, int type, uint64_t seq, const ngtcp2_cid *cid, const uint8_t *token,
+		      void *user)
 {
 	struct quic_connection *connection = user;
 	struct quic_ids *ids = &connection->quic->ids;
@@ -61,7 +62,8 @@ static int on_peer_id(ngtcp2_conn *conn, int type, uint64_t seq, const ngtcp2_ci
 		return 0;
 	quic_ids_remove(ids, QUIC_ID_RESET_TOKEN, token, NGTCP2_STATELESS_RESET_TOKENLEN, &connection->ids);
 	if (type == NGTCP2_CONNECTION_ID_STATUS_TYPE_ACTIVATE)
-		quic_ids_add(ids, QUIC_ID_RESET_TOKEN, token, NGTCP2_STATELESS_RESET_TOKENLEN, connection, &connection->ids);
+		quic_ids_add(ids, QUIC_ID_RESET_TOKEN, token, NGTCP2_STATELESS_RESET_TOKENLEN, connection,
+			     &connection->ids);
 	return 0;
 }
 
@@ -124,8 +126,8 @@ static int on_stream_open(ngtcp2_conn *conn, int64_t stream, void *user)
 	return 0;
 }
 
-static int on_stream_data(ngtcp2_conn *conn, uint32_t flags, int64_t stream, uint64_t offset, const uint8_t *data, size_t len,
-			  void *user, void *stream_user)
+static int on_stream_data(ngtcp2_conn *conn, uint32_t flags, int64_t stream, uint64_t offset, const uint8_t *data,
+			  size_t len, void *user, void *stream_user)
 {
 	struct quic_connection *connection = user;
 	(void)offset, (void)stream_user;
@@ -139,7 +141,8 @@ static int on_stream_data(ngtcp2_conn *conn, uint32_t flags, int64_t stream, uin
 	return 0;
 }
 
-static int on_stream_reset(ngtcp2_conn *conn, int64_t stream, uint64_t size, uint64_t code, void *user, void *stream_user)
+static int on_stream_reset(ngtcp2_conn *conn, int64_t stream, uint64_t size, uint64_t code, void *user,
+			   void *stream_user)
 {
 	struct quic_connection *connection = user;
 	(void)conn, (void)size, (void)code, (void)stream_user;
@@ -148,7 +151,8 @@ static int on_stream_reset(ngtcp2_conn *conn, int64_t stream, uint64_t size, uin
 	return 0;
 }
 
-static int on_acknowledged(ngtcp2_conn *conn, int64_t stream, uint64_t offset, uint64_t len, void *user, void *stream_user)
+static int on_acknowledged(ngtcp2_conn *conn, int64_t stream, uint64_t offset, uint64_t len, void *user,
+			   void *stream_user)
 {
 	struct quic_connection *connection = user;
 	(void)conn, (void)stream_user;

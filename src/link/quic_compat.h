@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The ngtcp2 library, and what its releases name differently: the code around it uses the names of 1.x. Inside the room. */
+/* The ngtcp2 library, and what its releases name differently: the code around it uses the names of 1.x. Inside the
+ * room. */
 #ifndef MYCELIUM_LINK_QUIC_COMPAT_H
 #define MYCELIUM_LINK_QUIC_COMPAT_H
 

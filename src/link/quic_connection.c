@@ -8,7 +8,7 @@
 #include "link/quic_internal.h"
 
 enum {
-	INITIAL_ID_SIZE = 18,	/* a client's choice for the server, which puts its own in its place at once */
+	INITIAL_ID_SIZE = 18, /* a client's choice for the server, which puts its own in its place at once */
 	/* What fits a common path, headers of IP and UDP taken off, and the least that QUIC needs. */
 	PAYLOAD_MAX_IPV4 = 1472,
 	PAYLOAD_MAX_IPV6 = 1452,
@@ -61,8 +61,8 @@ static int start_client(struct quic_connection *connection, const ngtcp2_path *p
 	fill_settings(connection->quic, &settings);
 	fill_params(&connection->remote, &params);
 	if (quic_issue_id(connection, QUIC_ID_SIZE, &own) != 0 ||
-	    ngtcp2_conn_client_new(&connection->conn, &server, &own, path, NGTCP2_PROTO_VER_V1, &quic_callbacks, &settings, &params,
-				   NULL, connection) != 0)
+	    ngtcp2_conn_client_new(&connection->conn, &server, &own, path, NGTCP2_PROTO_VER_V1, &quic_callbacks,
+				   &settings, &params, NULL, connection) != 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -92,11 +92,12 @@ static int start_server(struct quic_connection *connection, const ngtcp2_path *p
 		params.retry_scid = header->dcid;
 		params.retry_scid_present = 1;
 	}
-	if (quic_ids_add(&connection->quic->ids, QUIC_ID_CONNECTION, header->dcid.data, header->dcid.datalen, connection,
-			 &connection->ids) != 0 ||
-	    quic_issue_id(connection, QUIC_ID_SIZE, &own) != 0 || add_reset_token(connection->quic, &own, &params) != 0 ||
-	    ngtcp2_conn_server_new(&connection->conn, &header->scid, &own, path, header->version, &quic_callbacks, &settings,
-				   &params, NULL, connection) != 0)
+	if (quic_ids_add(&connection->quic->ids, QUIC_ID_CONNECTION, header->dcid.data, header->dcid.datalen,
+			 connection, &connection->ids) != 0 ||
+	    quic_issue_id(connection, QUIC_ID_SIZE, &own) != 0 ||
+	    add_reset_token(connection->quic, &own, &params) != 0 ||
+	    ngtcp2_conn_server_new(&connection->conn, &header->scid, &own, path, header->version, &quic_callbacks,
+				   &settings, &params, NULL, connection) != 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -189,7 +190,8 @@ void quic_connection_read(struct quic_connection *connection, const struct udp_d
 	const ngtcp2_path where = quic_path(&path);
 	const ngtcp2_pkt_info info = {.ecn = datagram->ecn};
 	connection->heard_us = quic->now_us;
-	int result = ngtcp2_conn_read_pkt(connection->conn, &where, &info, datagram->bytes, datagram->len, quic_timestamp(quic));
+	int result = ngtcp2_conn_read_pkt(connection->conn, &where, &info, datagram->bytes, datagram->len,
+					  quic_timestamp(quic));
 	if (!quic_connection_check(connection, result))
 		return;
 	refuse_streams(connection);
@@ -199,9 +201,9 @@ void quic_connection_read(struct quic_connection *connection, const struct udp_d
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
 
 struct ending {
-	int result;	/* of ngtcp2 */
+	int result; /* of ngtcp2 */
 	int error;
-	bool silent;	/* the peer knows, or is gone */
+	bool silent; /* the peer knows, or is gone */
 };
 
 static const struct ending endings[] = {

@@ -13,15 +13,16 @@
 enum { SERIAL_SIZE = 16 };
 
 static const char subject[] = "CN=mycelium";
-static const time_t valid_from = 0;		/* no clock of a peer is asked */
-static const time_t valid_until = 4102444800;	/* 2100-01-01 */
+static const time_t valid_from = 0;           /* no clock of a peer is asked */
+static const time_t valid_until = 4102444800; /* 2100-01-01 */
 
 static int make_key(gnutls_x509_privkey_t *ret)
 {
 	gnutls_x509_privkey_t key;
 	if (gnutls_x509_privkey_init(&key) != 0)
 		return -1;
-	if (gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0) != 0) {
+	if (gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0) !=
+	    0) {
 		gnutls_x509_privkey_deinit(key);
 		return -1;
 	}
@@ -93,7 +94,7 @@ static int derive_secrets(struct quic_identity *identity, const struct secret_ke
 
 struct quic_identity *quic_identity_new(const struct secret_key *secret)
 {
-	/* The group list saves peers a HelloRetryRequest; QUIC forbids the compatibility mode (RFC 9001, section 8.4). */
+	/* The group list saves peers a HelloRetryRequest; the compatibility mode is forbidden (RFC 9001, 8.4). */
 	static const char priority[] =
 		"NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:+CHACHA20-POLY1305:+AES-256-GCM"
 		":-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:%DISABLE_TLS13_COMPAT_MODE";

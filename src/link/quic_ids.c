@@ -71,7 +71,8 @@ static void grow(struct quic_ids *ids)
 	*ids = larger;
 }
 
-struct quic_connection *quic_ids_find(const struct quic_ids *ids, enum quic_id_kind kind, const uint8_t *bytes, size_t len)
+struct quic_connection *quic_ids_find(const struct quic_ids *ids, enum quic_id_kind kind, const uint8_t *bytes,
+				      size_t len)
 {
 	struct key key;
 	if (!make_key(&key, kind, bytes, len))
@@ -112,7 +113,8 @@ static void unlink_and_free(struct quic_ids *ids, struct quic_id *id)
 	free(id);
 }
 
-void quic_ids_remove(struct quic_ids *ids, enum quic_id_kind kind, const uint8_t *bytes, size_t len, struct quic_id **own)
+void quic_ids_remove(struct quic_ids *ids, enum quic_id_kind kind, const uint8_t *bytes, size_t len,
+		     struct quic_id **own)
 {
 	struct key key;
 	if (!make_key(&key, kind, bytes, len))

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Received bytes become frames. They are copied once, from where ngtcp2 decrypted them into the buffer of the lane; a frame
- * that was cut waits in the connection's carry for its rest.
+ * Received bytes become frames. They are copied once, from where ngtcp2 decrypted them into the buffer of the lane; a
+ * frame that was cut waits in the connection's carry for its rest.
  *
- * A packet that fills a hole in the stream brings with it all that came behind the hole, up to the window that the peer was
- * granted. What the vector cannot take of that waits in the backlog, and is granted again only when it becomes frames: a
- * peer makes us hold one window, no more.
+ * A packet that fills a hole in the stream brings with it all that came behind the hole, up to the window that the peer
+ * was granted. What the vector cannot take of that waits in the backlog, and is granted again only when it becomes
+ * frames: a peer makes us hold one window, no more.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,8 +14,9 @@
 #include "link/quic_internal.h"
 
 enum {
-	LARGE_CARRY = 4096,	/* a cut frame of so many bytes is completed where it is */
-	/* Datagrams cannot wait, so the stream leaves room for those of one packet: each takes ten bytes of it at least. */
+	LARGE_CARRY = 4096, /* a cut frame of so many bytes is completed where it is */
+	/* Datagrams cannot wait, so the stream leaves room for those of one packet: each takes ten bytes of it at
+	   least. */
 	PACKET_FRAMES_MAX = UDP_DATAGRAM_MAX / 10,
 	STREAM_VECTOR = LINK_VECTOR - PACKET_FRAMES_MAX,
 	STREAM_VECTOR_BYTES = QUIC_VECTOR_BYTES - UDP_DATAGRAM_MAX,
@@ -40,8 +41,8 @@ static void add_frame(struct quic_connection *connection, const struct frame *fr
 	output->owner = connection;
 }
 
-/* Adds the frames between the output's end and `len` bytes behind it, and moves the end behind them. Returns how many bytes
- * are left, of a frame that is cut or that the vector does not take. */
+/* Adds the frames between the output's end and `len` bytes behind it, and moves the end behind them. Returns how many
+ * bytes are left, of a frame that is cut or that the vector does not take. */
 static size_t decode(struct quic_connection *connection, size_t len)
 {
 	struct quic_output *output = connection->quic->output;

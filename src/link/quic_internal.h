@@ -10,9 +10,9 @@
  *   quic_send.c        frames become packets
  *   quic_link.c        the link of a connection
  *
- * ngtcp2 calls back while it reads or writes a packet, and must not be freed then: callbacks note what ended a connection
- * (`error`), and whoever called ngtcp2 looks afterwards (quic_connection_check()). Memory of a connection without a link is
- * freed at the end of a round (quic_flush()), so that no loop loses what it stands on.
+ * ngtcp2 calls back while it reads or writes a packet, and must not be freed then: callbacks note what ended a
+ * connection (`error`), and whoever called ngtcp2 looks afterwards (quic_connection_check()). Memory of a connection
+ * without a link is freed at the end of a round (quic_flush()), so that no loop loses what it stands on.
  */
 #ifndef MYCELIUM_LINK_QUIC_INTERNAL_H
 #define MYCELIUM_LINK_QUIC_INTERNAL_H
@@ -168,7 +168,8 @@ void quic_answer_version(struct quic *quic, unsigned socket, const struct udp_da
 
 /* ---- quic_connection.c ------------------------------------------------------------------------------------------- */
 
-/* What a client's first packet says of the connection. `token` is that of a Retry, `original` what it had chosen before. */
+/* What a client's first packet says of the connection. `token` is that of a Retry, `original` what it had chosen
+ * before. */
 struct quic_initial {
 	const ngtcp2_pkt_hd *header;
 	const ngtcp2_cid *original;	/* NULL: no Retry */
@@ -184,7 +185,8 @@ void quic_connection_read(struct quic_connection *connection, const struct udp_d
 /* Ends a connection if a callback or `result`, of ngtcp2, says so. Returns whether it lives. */
 bool quic_connection_check(struct quic_connection *connection, int result);
 
-/* Ends a connection now. `closing` is told to the peer; NULL: nothing. Memory stays until quic_flush(), or link_free(). */
+/* Ends a connection now. `closing` is told to the peer; NULL: nothing. Its memory stays until quic_flush() or
+ * link_free(). */
 void quic_connection_end(struct quic_connection *connection, int error, const char *text, const ngtcp2_ccerr *closing);
 
 /* Ends it with application code 0. */

@@ -62,7 +62,8 @@ static long quic_link_send(struct link *link, const struct iovec *frames, unsign
 			return -ENOMEM;
 	}
 	quic_send_packets(connection, &out);
-	if (connection->state != QUIC_ENDED && out.next < out.count && datagrams_out_keep(&out, &connection->datagrams) != 0)
+	if (connection->state != QUIC_ENDED && out.next < out.count &&
+	    datagrams_out_keep(&out, &connection->datagrams) != 0)
 		return -ENOMEM;
 	return report(connection, ret_blocked);
 }
@@ -93,7 +94,7 @@ static long quic_link_unacknowledged_ms(const struct link *link)
 	if (connection->state == QUIC_ENDED || !connection->in_flight)
 		return 0;
 	uint64_t since = connection->heard_us > connection->in_flight_since_us ? connection->heard_us
-										 : connection->in_flight_since_us;
+									       : connection->in_flight_since_us;
 	return (long)((connection->quic->now_us - since) / 1000);
 }
 

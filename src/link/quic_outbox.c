@@ -6,13 +6,13 @@
 #include <string.h>
 
 enum {
-	CHUNK_MIN = 2048,	/* dozens of control frames */
+	CHUNK_MIN = 2048, /* dozens of control frames */
 	CHUNK_MAX = 32768,
 };
 
 struct stream_chunk {
 	struct stream_chunk *next;
-	uint64_t offset;	/* of its first byte in the stream */
+	uint64_t offset; /* of its first byte in the stream */
 	size_t len, capacity;
 	uint8_t bytes[];
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a connection has still to send: the bytes of its stream, until they are acknowledged, and frames for datagrams that
- * congestion control did not take yet; inside the room.
+ * What a connection has still to send: the bytes of its stream, until they are acknowledged, and frames for datagrams
+ * that congestion control did not take yet; inside the room.
  *
  *   stream:  acked ── in flight ── sent ── waiting ── end
  */

@@ -6,8 +6,8 @@
  *   datagrams ─┼─▶ packet ─▶ batch of the socket ─▶ one system call
  *   ngtcp2 ────┘
  *
- * A packet takes as many frames as fit, the stream's first: it carries the control frames. ngtcp2 stops when the congestion
- * window is full, and we stop after a burst, whose length then tells it when the next one is due (pacing).
+ * A packet takes as many frames as fit, the stream's first: it carries the control frames. ngtcp2 stops when the
+ * congestion window is full, and we stop after a burst, whose length then tells it when the next one is due (pacing).
  */
 #include <errno.h>
 #include <string.h>
@@ -16,9 +16,9 @@
 
 enum {
 	STREAM_PARTS = 16,
-	BURST_MAX = 65536,	/* bytes between two looks at the clock of pacing */
-	REFUSALS_MAX = 8,	/* packets that leave out a datagram of which we thought that it fits */
-	SHORT_HEADER = 1 + 4,	/* flags and packet number, without the connection id */
+	BURST_MAX = 65536,    /* bytes between two looks at the clock of pacing */
+	REFUSALS_MAX = 8,     /* packets that leave out a datagram of which we thought that it fits */
+	SHORT_HEADER = 1 + 4, /* flags and packet number, without the connection id */
 	SEAL_SIZE = 16,
 };
 
@@ -94,9 +94,9 @@ static ngtcp2_ssize write_stream(struct packet *packet)
 	unsigned count = stream_out_peek(&connection->stream, parts, STREAM_PARTS);
 	for (unsigned i = 0; i < count; i++)
 		vectors[i] = (ngtcp2_vec){parts[i].iov_base, parts[i].iov_len};
-	ngtcp2_ssize result = ngtcp2_conn_writev_stream(connection->conn, &packet->path.path, &packet->info, packet->bytes,
-							UDP_DATAGRAM_MAX, &taken, NGTCP2_WRITE_STREAM_FLAG_MORE, 0, vectors,
-							count, quic_timestamp(connection->quic));
+	ngtcp2_ssize result = ngtcp2_conn_writev_stream(
+		connection->conn, &packet->path.path, &packet->info, packet->bytes, UDP_DATAGRAM_MAX, &taken,
+		NGTCP2_WRITE_STREAM_FLAG_MORE, 0, vectors, count, quic_timestamp(connection->quic));
 	if (taken > 0) {
 		stream_out_advance(&connection->stream, (size_t)taken);
 		connection->written += (size_t)taken;
@@ -104,7 +104,7 @@ static ngtcp2_ssize write_stream(struct packet *packet)
 	return result;
 }
 
-/* A datagram that a packet had no room for comes again in the next. One that no packet takes must not hold up the rest. */
+/* A datagram that a packet had no room for comes again in the next. One that no packet takes must not stop others. */
 static ngtcp2_ssize write_datagram(struct packet *packet)
 {
 	struct quic_connection *connection = packet->connection;
@@ -112,9 +112,9 @@ static ngtcp2_ssize write_datagram(struct packet *packet)
 	const struct iovec *frame = &out->frames[out->next];
 	const ngtcp2_vec vector = {frame->iov_base, frame->iov_len};
 	int accepted = 0;
-	ngtcp2_ssize result = ngtcp2_conn_writev_datagram(connection->conn, &packet->path.path, &packet->info, packet->bytes,
-							  UDP_DATAGRAM_MAX, &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0,
-							  &vector, 1, quic_timestamp(connection->quic));
+	ngtcp2_ssize result = ngtcp2_conn_writev_datagram(
+		connection->conn, &packet->path.path, &packet->info, packet->bytes, UDP_DATAGRAM_MAX, &accepted,
+		NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0, &vector, 1, quic_timestamp(connection->quic));
 	if (accepted)
 		connection->written += frame->iov_len;
 	if (accepted || (result != 0 && ++connection->refusals > REFUSALS_MAX)) {
@@ -128,7 +128,8 @@ static ngtcp2_ssize write_datagram(struct packet *packet)
 static ngtcp2_ssize write_rest(struct packet *packet)
 {
 	return ngtcp2_conn_writev_stream(packet->connection->conn, &packet->path.path, &packet->info, packet->bytes,
-					 UDP_DATAGRAM_MAX, NULL, 0, -1, NULL, 0, quic_timestamp(packet->connection->quic));
+					 UDP_DATAGRAM_MAX, NULL, 0, -1, NULL, 0,
+					 quic_timestamp(packet->connection->quic));
 }
 
 static bool stream_goes_on(const struct packet *packet)
@@ -183,8 +184,8 @@ size_t quic_send_burst(const struct quic_connection *connection)
 	return quantum < BURST_MAX ? quantum : BURST_MAX;
 }
 
-/* Writes packets until the burst, the window, or the socket is full. Returns 0 or an error of ngtcp2; `ret_error` is of the
- * socket. */
+/* Writes packets until the burst, the window, or the socket is full. Returns 0 or an error of ngtcp2; `ret_error` is of
+ * the socket. */
 static int write_packets(struct packet *packet, int *ret_error)
 {
 	struct quic_connection *connection = packet->connection;
@@ -198,8 +199,8 @@ static int write_packets(struct packet *packet, int *ret_error)
 		if (len <= 0)
 			break;
 		sent += (size_t)len;
-		*ret_error = batch_packet(connection->quic, connection->socket, &packet->path.path, (uint8_t)packet->info.ecn,
-					  (size_t)len);
+		*ret_error = batch_packet(connection->quic, connection->socket, &packet->path.path,
+					  (uint8_t)packet->info.ecn, (size_t)len);
 	}
 	/* Before that, the assumed round trip of a third of a second would hold back the second flight. */
 	if (sent > 0 && connection->confirmed)
@@ -214,8 +215,8 @@ static int write_packets(struct packet *packet, int *ret_error)
 /* A dial that cannot even be sent has failed. Links outlive that: routes come back. */
 static void check_unreachable(struct quic_connection *connection, int error)
 {
-	bool unreachable = error == -ENETUNREACH || error == -EHOSTUNREACH || error == -EADDRNOTAVAIL || error == -EACCES ||
-			   error == -EPERM || error == -EINVAL;
+	bool unreachable = error == -ENETUNREACH || error == -EHOSTUNREACH || error == -EADDRNOTAVAIL ||
+			   error == -EACCES || error == -EPERM || error == -EINVAL;
 	if (unreachable && !connection->server && connection->state == QUIC_HANDSHAKE)
 		quic_connection_end(connection, error, NULL, NULL);
 }
@@ -261,8 +262,8 @@ void quic_send_close(struct quic_connection *connection, const ngtcp2_ccerr *clo
 	ngtcp2_path_storage path;
 	ngtcp2_pkt_info info;
 	ngtcp2_path_storage_zero(&path);
-	ngtcp2_ssize len = ngtcp2_conn_write_connection_close(connection->conn, &path.path, &info, bytes, sizeof(bytes), closing,
-							      quic_timestamp(connection->quic));
+	ngtcp2_ssize len = ngtcp2_conn_write_connection_close(connection->conn, &path.path, &info, bytes, sizeof(bytes),
+							      closing, quic_timestamp(connection->quic));
 	if (len <= 0)
 		return;
 	const struct udp_path where = path_of(&path.path);

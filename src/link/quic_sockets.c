@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The UDP sockets of a node: one for each lane and family, all on one port, in a group in which the kernel chooses by the
- * first byte of the connection id.
+ * The UDP sockets of a node: one for each lane and family, all on one port, in a group in which the kernel chooses by
+ * the first byte of the connection id.
  *
  *   long header    0 form bit set    1 version    5 id length    6 id
  *   short header   0 form bit clear  1 id
@@ -18,7 +18,7 @@
 
 enum {
 	SOCKET_BUFFER_BYTES = 4 << 20,
-	FREE_PORT_ATTEMPTS = 16,	/* for a port that is free in both families */
+	FREE_PORT_ATTEMPTS = 16, /* for a port that is free in both families */
 	LONG_HEADER_BIT = 0x80,
 	LONG_HEADER_ID_AT = 6,
 	SHORT_HEADER_ID_AT = 1,
@@ -52,7 +52,8 @@ static void set_options_ipv6(int fd)
 static int bind_any(int fd, int family, uint16_t port)
 {
 	const struct sockaddr_in any4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-	const struct sockaddr_in6 any6 = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_ANY_INIT};
+	const struct sockaddr_in6 any6 = {
+		.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_ANY_INIT};
 	int result = family == AF_INET ? bind(fd, (const struct sockaddr *)&any4, sizeof(any4))
 				       : bind(fd, (const struct sockaddr *)&any6, sizeof(any6));
 	return result == 0 ? 0 : -errno;
@@ -153,7 +154,8 @@ static int open_lane(uint16_t port, const struct quic_sockets *first, const stru
 }
 
 /* Sockets for all further lanes, and the choice among them, or an error. */
-static int open_others(uint16_t port, unsigned lanes, const struct socket_options *options, struct quic_sockets *sockets)
+static int open_others(uint16_t port, unsigned lanes, const struct socket_options *options,
+		       struct quic_sockets *sockets)
 {
 	for (unsigned lane = 1; lane < lanes; lane++) {
 		int error = open_lane(port, &sockets[0], options, &sockets[lane]);

@@ -13,7 +13,7 @@
 
 enum {
 	ECN_MASK = 3,
-	CONTROL_SIZE = 128,	/* ancillary data of one message: addresses, ECN, segment size */
+	CONTROL_SIZE = 128, /* ancillary data of one message: addresses, ECN, segment size */
 };
 
 socklen_t udp_address_len(const union udp_address *address)
@@ -159,7 +159,8 @@ bool udp_batch_joins(const struct udp_batch *batch, const struct udp_path *path,
 		return true;
 	return batch->count < UDP_BATCH_PACKETS && batch->len + len <= UDP_BATCH_SIZE && len <= batch->segment &&
 	       batch->len == batch->count * batch->segment && batch->ecn == ecn &&
-	       udp_address_equal(&batch->path.remote, &path->remote) && udp_address_equal(&batch->path.local, &path->local);
+	       udp_address_equal(&batch->path.remote, &path->remote) &&
+	       udp_address_equal(&batch->path.local, &path->local);
 }
 
 /* Appends ancillary data. */
@@ -309,7 +310,8 @@ int udp_next_error(int fd, union udp_address *ret_remote, int *ret_error)
 	if (recvmsg(fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
 		return -EAGAIN;
 	*ret_error = 0;
-	for (struct cmsghdr *control = CMSG_FIRSTHDR(&header); control != NULL; control = CMSG_NXTHDR(&header, control)) {
+	for (struct cmsghdr *control = CMSG_FIRSTHDR(&header); control != NULL;
+	     control = CMSG_NXTHDR(&header, control)) {
 		struct sock_extended_err refusal;
 		bool ipv4 = control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_RECVERR;
 		bool ipv6 = control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_RECVERR;

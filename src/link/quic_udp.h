@@ -28,8 +28,8 @@ socklen_t udp_address_len(const union udp_address *address);
 union udp_address udp_any_address(sa_family_t family);
 bool udp_address_equal(const union udp_address *a, const union udp_address *b);
 
-/* Where a datagram went from and to. The local port is left out. A local address is only sent from where the peer is known
- * to expect it: all zero leaves the choice to the kernel. */
+/* Where a datagram went from and to. The local port is left out. A local address is only sent from where the peer is
+ * known to expect it: all zero leaves the choice to the kernel. */
 struct udp_path {
 	union udp_address local, remote;
 };
@@ -53,7 +53,7 @@ struct udp_inbox {
 	} messages[UDP_READ_MESSAGES];
 };
 
-/* Returns the number of bytes, or a negative errno: -EAGAIN, or an error that a datagram sent earlier came back with. */
+/* Returns the number of bytes, or a negative errno: -EAGAIN, or what became of a datagram that was sent before. */
 long udp_receive(int fd, struct udp_inbox *inbox);
 
 /* The next datagram, without taking it, and taking it. */
@@ -72,9 +72,9 @@ struct udp_batch {
 /* Whether one more packet of this kind can join. */
 bool udp_batch_joins(const struct udp_batch *batch, const struct udp_path *path, uint8_t ecn, size_t len);
 
-/* Sends a batch, and empties it. Returns 0, -EAGAIN when the socket takes nothing now (the batch then holds what is left),
- * or a negative errno when it went nowhere. What is too large for the path counts as sent: its loss will be noticed. `gso`
- * is cleared when the kernel cannot split. */
+/* Sends a batch, and empties it. Returns 0, -EAGAIN when the socket takes nothing now (the batch then holds what is
+ * left), or a negative errno when it went nowhere. What is too large for the path counts as sent: its loss will be
+ * noticed. `gso` is cleared when the kernel cannot split. */
 int udp_send(int fd, struct udp_batch *batch, bool *gso);
 
 /* The MTU of the route to an address, 0 when unknown. */

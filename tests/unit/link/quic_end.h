@@ -21,8 +21,8 @@
 
 enum {
 	LINKS_MAX = 64,
-	PATIENCE_MS = 10000,	/* far beyond what any step needs: a test that waits so long has failed */
-	PEERS_FROM = 100,	/* peers of an end are numbered from here */
+	PATIENCE_MS = 10000, /* far beyond what any step needs: a test that waits so long has failed */
+	PEERS_FROM = 100,    /* peers of an end are numbered from here */
 	PORT_RANGE = 64,
 };
 
@@ -43,7 +43,7 @@ struct end {
 	struct quic_identity *identity;
 	struct quic_sockets sockets;
 	struct quic *quic;
-	bool owns_sockets, refuses, waits;	/* waits: offers are noted in `offered` and not taken */
+	bool owns_sockets, refuses, waits; /* waits: offers are noted in `offered` and not taken */
 	unsigned links, failed, offers;
 	uint64_t offered;
 	int error;
@@ -71,7 +71,8 @@ static inline struct secret_key key_of(uint8_t fill)
 }
 
 /* An endpoint over sockets that are there. */
-static inline void end_start(struct end *end, const struct quic_sockets *sockets, uint8_t key, unsigned lane, unsigned lanes)
+static inline void end_start(struct end *end, const struct quic_sockets *sockets, uint8_t key, unsigned lane,
+			     unsigned lanes)
 {
 	struct secret_key secret = key_of(key);
 	*end = (struct end){.sockets = *sockets};
@@ -215,18 +216,19 @@ static inline void ends_turn(struct end *const *ends, unsigned count)
 			fds[polled++] = (struct pollfd){.fd = ends[i]->sockets.fd[j], .events = POLLIN};
 	}
 	now = now_us();
-	const struct timespec wait = {.tv_nsec = deadline <= now ? 0 : deadline - now < 2000 ? (long)(deadline - now) * 1000
-										      : 2000000};
+	const struct timespec wait = {.tv_nsec = deadline <= now         ? 0
+						 : deadline - now < 2000 ? (long)(deadline - now) * 1000
+									 : 2000000};
 	ppoll(fds, polled, &wait, NULL);
 }
 
-#define wait_until(ends, count, condition)                                                    \
-	do {                                                                                  \
-		uint64_t give_up_us = now_us() + (uint64_t)PATIENCE_MS * 1000;                \
-		while (!(condition)) {                                                        \
-			assert_true(now_us() < give_up_us);                                   \
-			ends_turn(ends, count);                                               \
-		}                                                                             \
+#define wait_until(ends, count, condition)                                                                             \
+	do {                                                                                                           \
+		uint64_t give_up_us = now_us() + (uint64_t)PATIENCE_MS * 1000;                                         \
+		while (!(condition)) {                                                                                 \
+			assert_true(now_us() < give_up_us);                                                            \
+			ends_turn(ends, count);                                                                        \
+		}                                                                                                      \
 	} while (0)
 
 /* Rounds for some time, in which nothing is expected. */

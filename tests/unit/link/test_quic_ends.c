@@ -109,11 +109,11 @@ static void bad_datagrams(void **state)
 	uint8_t frame[200];
 	connect_ends(&a, &b, AF_INET);
 	make_data(frame, sizeof(frame), 1);
-	send_frame(&a, 0, frame, sizeof(frame) - 1);	/* cut */
+	send_frame(&a, 0, frame, sizeof(frame) - 1); /* cut */
 	frame[0] = 7;
-	send_frame(&a, 0, frame, sizeof(frame));	/* of another version */
+	send_frame(&a, 0, frame, sizeof(frame)); /* of another version */
 	make_data(frame, 100, 2);
-	send_frame(&a, 0, frame, sizeof(frame));	/* with something behind it */
+	send_frame(&a, 0, frame, sizeof(frame)); /* with something behind it */
 	wait_until(both, 2, b.link[0].frames == 2);
 	assert_int_equal(b.link[0].bytes, 8 + 100);
 	assert_int_equal(quic_counters(b.quic)->datagrams_invalid, 2);

@@ -113,7 +113,7 @@ static void control_frames_keep_their_order(void **state)
 	wait_until(both, 2, a.link[0].frames == 600);
 }
 
-/* A vector of the most and the largest frames. What is data and too much for the stream may be dropped, and is counted. */
+/* A vector of the most and the largest frames. Data that is too much for the stream may be dropped, and is counted. */
 static void full_vectors(void **state)
 {
 	(void)state;

@@ -35,7 +35,8 @@ static struct quic_connection *owner_of(unsigned index)
 static int find_twin(const struct twin *id)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (twins[i].kind == id->kind && twins[i].len == id->len && memcmp(twins[i].bytes, id->bytes, id->len) == 0)
+		if (twins[i].kind == id->kind && twins[i].len == id->len &&
+		    memcmp(twins[i].bytes, id->bytes, id->len) == 0)
 			return (int)i;
 	return -1;
 }
@@ -52,13 +53,15 @@ static struct twin some_id(struct rng *rng)
 static void assert_found(const struct twin *id)
 {
 	int twin = find_twin(id);
-	assert_ptr_equal(quic_ids_find(&ids, id->kind, id->bytes, id->len), twin >= 0 ? owner_of(twins[twin].owner) : NULL);
+	assert_ptr_equal(quic_ids_find(&ids, id->kind, id->bytes, id->len),
+			 twin >= 0 ? owner_of(twins[twin].owner) : NULL);
 }
 
 static void add(const struct twin *id)
 {
 	int expected = find_twin(id) >= 0 ? -EEXIST : 0;
-	assert_int_equal(quic_ids_add(&ids, id->kind, id->bytes, id->len, owner_of(id->owner), &own[id->owner]), expected);
+	assert_int_equal(quic_ids_add(&ids, id->kind, id->bytes, id->len, owner_of(id->owner), &own[id->owner]),
+			 expected);
 	if (expected == 0)
 		twins[count++] = *id;
 }

@@ -71,7 +71,7 @@ static void everything_acknowledged_holds_nothing(void **state)
 	stream_out_advance(&out, 100000);
 	stream_out_acknowledge(&out, 99999);
 	assert_non_null(out.first);
-	stream_out_acknowledge(&out, 5);	/* an old one changes nothing */
+	stream_out_acknowledge(&out, 5); /* an old one changes nothing */
 	assert_int_equal(stream_out_in_flight(&out), 1);
 	stream_out_acknowledge(&out, 100000);
 	assert_null(out.first);

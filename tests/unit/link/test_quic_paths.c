@@ -90,8 +90,9 @@ static void packet_for_another_lane(void **state)
 {
 	(void)state;
 	uint8_t packet[100] = {0x40};
-	const struct udp_path path = {.local = udp_any_address(AF_INET),
-				      .remote.in = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
+	const struct udp_path path = {
+		.local = udp_any_address(AF_INET),
+		.remote.in = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
 	const struct udp_datagram datagram = {.bytes = packet, .len = sizeof(packet), .path = &path};
 	for (unsigned i = 0; i < 30; i++) {
 		packet[1] = (uint8_t)i;
@@ -158,14 +159,14 @@ static void relay_pass(struct relay *relay)
 		relay_send(relay, relay->inner, packet, (size_t)got, &relay->client);
 }
 
-#define relay_until(relay, condition)                                                         \
-	do {                                                                                  \
-		uint64_t give_up_us = now_us() + (uint64_t)PATIENCE_MS * 1000;                \
-		while (!(condition)) {                                                        \
-			assert_true(now_us() < give_up_us);                                   \
-			relay_pass(relay);                                                    \
-			ends_turn(all, 2);                                                    \
-		}                                                                             \
+#define relay_until(relay, condition)                                                                                  \
+	do {                                                                                                           \
+		uint64_t give_up_us = now_us() + (uint64_t)PATIENCE_MS * 1000;                                         \
+		while (!(condition)) {                                                                                 \
+			assert_true(now_us() < give_up_us);                                                            \
+			relay_pass(relay);                                                                             \
+			ends_turn(all, 2);                                                                             \
+		}                                                                                                      \
 	} while (0)
 
 /* A link between the first lane, which dials, and the client through a relay. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Sockets that take nothing for a while, kernels that cannot split, paths that take less than thought: sendmsg() is ours. */
+/* Sockets that take nothing for a while, kernels that cannot split, paths that take less than thought: sendmsg() is
+ * ours. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -123,7 +124,7 @@ static void kernel_that_cannot_split(void **state)
 	fail_split = EIO;
 	send_vector(8, 1000);
 	wait_until(both, 2, link_unsent(a.link[0].link) == 0 && b.link[0].frames == 1 + 8);
-	assert_int_equal(split_calls, 2);	/* tried again once, as the error may be another packet's */
+	assert_int_equal(split_calls, 2); /* tried again once, as the error may be another packet's */
 	send_vector(8, 1000);
 	wait_until(both, 2, link_unsent(a.link[0].link) == 0 && b.link[0].frames == 1 + 16);
 	assert_int_equal(split_calls, 2);

@@ -98,7 +98,8 @@ static void noise_changes_nothing(void **state)
 static void version_negotiation(void **state)
 {
 	(void)state;
-	uint8_t packet[1200] = {0xc0, 0xfa, 0xce, 0xb0, 0x0c, 8, 1, 2, 3, 4, 5, 6, 7, 8, 3, 0xa, 0xb, 0xc}, answer[INITIAL_SIZE];
+	uint8_t packet[1200] = {0xc0, 0xfa, 0xce, 0xb0, 0x0c, 8, 1, 2, 3, 4, 5, 6, 7, 8, 3, 0xa, 0xb, 0xc},
+		answer[INITIAL_SIZE];
 	const uint8_t expected[] = {0, 0, 0, 0, 3, 0xa, 0xb, 0xc, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 1};
 	size_t len = ask(stranger, packet, sizeof(packet), answer);
 	assert_true(len >= 1 + sizeof(expected) && len < 100);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a peer may do with streams: end ours in three ways, open others, send byte by byte. It speaks through ngtcp2 itself. */
+/* What a peer may do with streams: end ours in three ways, open others, send byte by byte. It speaks through ngtcp2
+ * itself. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -46,8 +47,8 @@ static void write_raw(struct end *end, int64_t stream, const void *bytes, size_t
 	ngtcp2_path_storage_zero(&path);
 	while (taken < (ngtcp2_ssize)len) {
 		quic_set_time(end->quic, now_us());
-		written = ngtcp2_conn_writev_stream(connection->conn, &path.path, &info, packet, sizeof(packet), &taken, flags,
-						    stream, &part, 1, quic_timestamp(end->quic));
+		written = ngtcp2_conn_writev_stream(connection->conn, &path.path, &info, packet, sizeof(packet), &taken,
+						    flags, stream, &part, 1, quic_timestamp(end->quic));
 		assert_true(written >= 0);
 		struct udp_path to = {.local = udp_any_address(AF_INET)};
 		memcpy(&to.remote, path.path.remote.addr, path.path.remote.addrlen);
