@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from netlab import check, wait_for
+from node import endpoint
 from traffic import wait_reachable
 
 HERE = Path(__file__).resolve().parent
@@ -25,11 +26,11 @@ FLOW_INTERVAL = 0.02
 class Flow:
   """Echo requests every 20 ms, for as long as `with` lasts; what came back can be asked for at any time."""
 
-  def __init__(self, namespace, address, path):
-    self.namespace, self.address, self.path = namespace, address, path
+  def __init__(self, namespace, address, path, interval=FLOW_INTERVAL):
+    self.namespace, self.address, self.path, self.interval = namespace, address, path, interval
 
   def __enter__(self):
-    arguments = ["ping", "-6", "-n", "-D", "-i", str(FLOW_INTERVAL), "-s", "56", self.address]
+    arguments = ["ping", "-6", "-n", "-D", "-i", str(self.interval), "-s", "56", self.address]
     with open(self.path, "wb") as file:
       self.process = self.namespace.start(arguments, stdout=file, stderr=file)
     return self
@@ -53,7 +54,7 @@ class Flow:
   def longest_gap(self, since):
     """The longest time without an answer, from a moment to the last answer, beyond the interval of the flow."""
     arrivals = [since] + [t for t in self.arrivals() if t > since]
-    return max((b - a for a, b in zip(arrivals, arrivals[1:])), default=0) - FLOW_INTERVAL
+    return max((b - a for a, b in zip(arrivals, arrivals[1:])), default=0) - self.interval
 
 
 class SlowWire:
@@ -78,23 +79,28 @@ class SlowWire:
 
 
 class Diamond:
-  """make(namespace, peers=[addresses]) makes a node, not yet started. With last_is_dialled the relays dial the last
-  node, else it dials them. With slow, the links of the first node can be delayed."""
+  """make(namespace, peers=[endpoints]) makes a node, not yet started. With last_is_dialled the relays dial the last
+  node, else it dials them. With slow, the links of the first node can be delayed. ways: what connects the left and the
+  right side, with a 6 behind it over IPv6."""
 
-  def __init__(self, lab, make, last_is_dialled=False, slow=False):
-    self.lab = lab
+  def __init__(self, lab, make, last_is_dialled=False, slow=False, ways=("tcp", "tcp")):
+    self.lab, self.ways = lab, ways
     self.spaces = {name: lab.namespace(name) for name in ("first", "left", "right", "last")}
     connect = (lambda a, b: SlowWire(lab, a, b)) if slow else lab.link
     self.near = [connect(self.spaces["first"], self.spaces[name]) for name in ("left", "right")]
     self.far = [lab.link(self.spaces[name], self.spaces["last"]) for name in ("left", "right")]
-    peers_of_relays = [[link.address[1]] if last_is_dialled else [] for link in self.far]
+    peers_of_relays = [[end] if last_is_dialled else [] for end in self._endpoints(self.far, 1)]
     self.relays = [make(self.spaces[name], peers=peers) for name, peers in zip(("left", "right"), peers_of_relays)]
-    self.first = make(self.spaces["first"], peers=[link.address[1] for link in self.near])
-    self.last = make(self.spaces["last"], peers=[] if last_is_dialled else [link.address[0] for link in self.far])
+    self.first = make(self.spaces["first"], peers=self._endpoints(self.near, 1))
+    self.last = make(self.spaces["last"], peers=[] if last_is_dialled else self._endpoints(self.far, 0))
     # Who is dialled is there first: an attempt in vain is repeated only after seconds.
     for node in [self.last] * last_is_dialled + self.relays + [self.first] + [self.last] * (not last_is_dialled):
       node.start()
     self.wait_complete()
+
+  def _endpoints(self, links, side):
+    return [endpoint(way.rstrip("6"), (link.address6 if way.endswith("6") else link.address)[side])
+            for way, link in zip(self.ways, links)]
 
   def ends_are_connected(self):
     return all(len(node.live_peers()) == 2 for node in (self.first, self.last))
@@ -108,8 +114,12 @@ class Diamond:
     """The relay that an end uses towards the other, or None."""
     links, side = (self.near, 1) if end is self.first else (self.far, 0)
     route = end.selected_route(other)
-    found = route and [i for i in (0, 1) if links[i].address[side] in route["nextHop"]]
+    found = route and [i for i in (0, 1) if any(text in route["nextHop"] for text in self._addresses(links[i], side))]
     return self.relays[found[0]] if found else None
+
+  @staticmethod
+  def _addresses(link, side):
+    return [link.address[side]] + ([link.address6[side]] if hasattr(link, "address6") else [])
 
   def used_relay(self):
     """The relay that carries what goes from the first to the last node."""
@@ -133,6 +143,13 @@ class Diamond:
   def unsilence(self, relay):
     for address in self._neighbours(relay):
       relay.namespace.run(["ip", "route", "del", "blackhole", address + "/32"])
+
+  def cut(self, relay):
+    """The first node's link to a relay carries nothing any more, and nobody is told."""
+    self.near[self.relays.index(relay)].cut()
+
+  def mend(self, relay):
+    self.near[self.relays.index(relay)].mend()
 
   def stop_for(self, relay, seconds):
     relay.send_signal(signal.SIGSTOP)

@@ -33,10 +33,26 @@ def unanswered(namespace, addresses, seconds, every=1.0):
   return namespace.call(run)
 
 
-def send(echo, address, identifier):
+def unanswered_sizes(namespace, address, sizes, seconds, gap=0.002):
+  """Pings an address once with each size of payload, and again those without an answer, until all have one; returns
+  those that never had within `seconds`."""
+  def run():
+    identifier = os.urandom(2)
+    left, deadline = set(sizes), time.monotonic() + seconds
+    with _open() as echo:
+      while left and time.monotonic() < deadline:
+        for size in sorted(left):
+          send(echo, address, identifier, size)
+          left -= receive_sizes(echo, identifier, gap)
+        left -= receive_sizes(echo, identifier, 0.5)
+    return left
+  return namespace.call(run)
+
+
+def send(echo, address, identifier, size=48):
   try:
-    # The kernel fills in the checksum.
-    echo.sendto(struct.pack(">BBH", ECHO_REQUEST, 0, 0) + identifier + bytes(50), (address, 0))
+    # The kernel fills in the checksum. The payload behind a header of 8 bytes is what ping counts.
+    echo.sendto(struct.pack(">BBH", ECHO_REQUEST, 0, 0) + identifier + bytes(2 + size), (address, 0))
   except OSError:
     # Without an interface at the moment; the next round may find one.
     pass
@@ -51,5 +67,18 @@ def receive(echo, identifier):
       packet, source = echo.recvfrom(2048)
       if packet[4:6] == identifier:
         found.add(source[0].split("%")[0])
+  except TimeoutError:
+    return found
+
+
+def receive_sizes(echo, identifier, seconds):
+  """The sizes of payload that were answered until nothing came for so long."""
+  found = set()
+  echo.settimeout(seconds)
+  try:
+    while True:
+      packet = echo.recv(4096)
+      if packet[4:6] == identifier:
+        found.add(len(packet) - 8)
   except TimeoutError:
     return found

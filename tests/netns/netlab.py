@@ -11,6 +11,8 @@ every interface that was made inside.
       lab.link(a, b)                    # a veth pair, 10.0.1.1/24 and 10.0.1.2/24
       a.run(["ping", "-c1", "10.0.1.2"])
 
+A link has IPv6 addresses, too: fd00:1::1/64 and fd00:1::2/64.
+
 Nothing here asserts how fast something happens: wait_for() polls until a condition holds.
 """
 import ctypes
@@ -155,16 +157,30 @@ class Namespace:
 
 
 class Link:
-  """A veth pair; address[0] belongs to the first namespace, address[1] to the second."""
+  """A veth pair; address[0] and address6[0] belong to the first namespace, the others to the second."""
 
   def __init__(self, first, second, number):
-    self.first, self.second = first, second
+    self.first, self.second = self.ends = first, second
     self.interface = f"veth{number}"
     self.address = f"10.0.{number}.1", f"10.0.{number}.2"
+    self.address6 = f"fd00:{number:x}::1", f"fd00:{number:x}::2"
     first.run(["ip", "link", "add", self.interface, "type", "veth", "peer", self.interface, "netns", str(second.pid)])
-    for namespace, address in zip((first, second), self.address):
+    for namespace, address, address6 in zip(self.ends, self.address, self.address6):
       namespace.run(["ip", "address", "add", address + "/24", "dev", self.interface])
+      namespace.run(["ip", "address", "add", address6 + "/64", "dev", self.interface, "nodad"])
       namespace.run(["ip", "link", "set", self.interface, "up"])
+
+  def cut(self):
+    """From now on nothing arrives, in either direction, and nobody is told: it goes to where nobody is."""
+    for i in (0, 1):
+      for address in self.address[1 - i], self.address6[1 - i]:
+        self.ends[i].run(["ip", "neighbour", "replace", address, "lladdr", "02:00:00:00:00:99", "dev", self.interface,
+                          "nud", "permanent"])
+
+  def mend(self):
+    for i in (0, 1):
+      for address in self.address[1 - i], self.address6[1 - i]:
+        self.ends[i].run(["ip", "neighbour", "del", address, "dev", self.interface])
 
 
 class Lab:
@@ -194,6 +210,18 @@ class Lab:
     link = Link(first, second, len(self.links) + 1)
     self.links.append(link)
     return link
+
+  def bridge(self, *spaces):
+    """A switch that connects namespaces, each through an interface "lan", with addresses 10.1.0.1 and so on."""
+    switch = self.namespace("switch")
+    switch.run(["ip", "link", "add", "switch", "type", "bridge"])
+    switch.run(["ip", "link", "set", "switch", "up"])
+    for number, space in enumerate(spaces, 1):
+      switch.run(["ip", "link", "add", f"port{number}", "type", "veth", "peer", "lan", "netns", str(space.pid)])
+      switch.run(["ip", "link", "set", f"port{number}", "master", "switch", "up"])
+      space.run(["ip", "address", "add", f"10.1.0.{number}/24", "dev", "lan"])
+      space.run(["ip", "link", "set", "lan", "up"])
+    return switch
 
   def close(self):
     for process in self.processes:

@@ -13,13 +13,19 @@ from netlab import Failed, check, wait_for
 API = "127.0.0.1:8989"
 PORT = 9651
 SANITIZER = re.compile(r"Sanitizer|runtime error:|Assertion .* failed")
-# A deployed node would otherwise find its neighbours by itself, over transports that are not the subject.
-DEPLOYED_OPTIONS = ["--disable-quic", "--disable-peer-discovery"]
+LOST = re.compile(r"Lost the connection to|The connection from .* ended")
+# Of a private network.
+NETWORK = "laboratory", bytes(range(32))
 
 
 class Node:
-  def __init__(self, lab, namespace, program, deployed=False, peers=(), options=(), interface="tun0"):
-    """A node, not started yet. peers: addresses of the underlay. interface: None for a node without one."""
+  def __init__(self, lab, namespace, program, deployed=False, peers=(), options=(), interface="tun0", quic=False,
+               discovery=False, network=None):
+    """A node, not started yet. It connects over TCP and to whom it is told, unless a test wants more.
+
+    peers: endpoints, or addresses of the underlay to be reached over TCP. interface: None for a node without one.
+    network: name and key of a private network.
+    """
     self.lab, self.namespace, self.program, self.deployed = lab, namespace, program, deployed
     self.name = namespace.name
     self.folder = os.path.join(lab.folder, f"{self.name}-{len(lab.nodes)}")
@@ -28,20 +34,26 @@ class Node:
     self.interface = interface
     self.arguments = [program, "--key-file", self.key, "--tcp-listen-port", str(PORT), "--api-addr", API]
     self.arguments += ["--no-tun"] if interface is None else ["--tun-name", interface]
-    self.arguments += DEPLOYED_OPTIONS if deployed else []
-    self.arguments += [f"--peers=tcp://{peer}:{PORT}" for peer in peers] + list(options)
+    self.arguments += [] if quic else ["--disable-quic"]
+    self.arguments += [] if discovery else ["--disable-peer-discovery"]
+    self.arguments += [f"--peers={peer if '://' in peer else endpoint('tcp', peer)}" for peer in peers]
     self.process = None
     self.address = None
     self.killed = False
     os.mkdir(self.folder)
     os.chmod(self.folder, 0o755)
     self.write_key(os.urandom(32))
+    if network is not None:
+      self.network_key = os.path.join(self.folder, "network-key")
+      self.write_key(network[1], self.network_key)
+      self.arguments += ["--network-name", network[0], "--network-key-file", self.network_key]
+    self.arguments += list(options)
     lab.nodes.append(self)
 
-  def write_key(self, key):
-    with open(self.key, "wb") as file:
+  def write_key(self, key, path=None):
+    with open(path or self.key, "wb") as file:
       file.write(key)
-    os.chmod(self.key, 0o600)
+    os.chmod(path or self.key, 0o600)
 
   def spawn(self):
     """Starts the process and does not wait for it."""
@@ -50,10 +62,14 @@ class Node:
         self.arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=dict(os.environ, HOME=self.folder))
     self.killed = False
 
-  def start(self):
+  def start(self, every=0.1):
     """Starts the process and waits until it answers."""
     self.spawn()
-    self.address = wait_for(self._own_address, f"{self.name} answers on its API")
+    return self.wait_started(every)
+
+  def wait_started(self, every=0.1):
+    """Waits until it answers after spawn()."""
+    self.address = wait_for(self._own_address, f"{self.name} answers on its API", every=every)
     return self
 
   def _own_address(self):
@@ -79,6 +95,10 @@ class Node:
 
   def live_peers(self):
     return [peer for peer in self.api("admin/peers") if peer["connectionState"] == "alive"]
+
+  def peer(self, text):
+    """What the API tells of the one peer whose endpoint has this text in its address, or None."""
+    return next((peer for peer in self.api("admin/peers") if text in str(peer["endpoint"]["addr"])), None)
 
   def selected_route(self, other):
     """The selected route to another node, or None."""
@@ -108,6 +128,14 @@ class Node:
     with open(self.log_path, errors="replace") as file:
       return file.read()
 
+  def log_lines(self, *words):
+    """The lines of its log that have all these words."""
+    return [line for line in self.log().splitlines() if all(word in line for word in words)]
+
+  def lost(self):
+    """The lines that tell of connections that ended."""
+    return [line for line in self.log().splitlines() if LOST.search(line)]
+
   def log_tail(self, lines=40):
     return "\n".join(f"  {self.name}: {line}" for line in self.log().splitlines()[-lines:])
 
@@ -134,6 +162,11 @@ class Node:
       check(status == 0, f"{self.name}: exit status {status} after SIGTERM")
     found = SANITIZER.search(self.log())
     check(found is None, f"{self.name}: {found and found.group(0)} in its log")
+
+
+def endpoint(protocol, address, port=PORT):
+  """quic://10.0.1.2:9651, tcp://[fd00:1::2]:9651"""
+  return f"{protocol}://[{address}]:{port}" if ":" in address else f"{protocol}://{address}:{port}"
 
 
 def upper64(address):

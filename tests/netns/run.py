@@ -6,7 +6,7 @@
 
 Each test runs in namespaces of its own (netlab.py), several at a time, as most of them wait most of the time. The last
 line counts them (or goes to the file of --tally, as three numbers). With --deployed PROGRAM, tests that need a deployed
-node have one; else they are skipped.
+node have one; else they are skipped; --deployed-private is the same for a node of private networks.
 """
 import argparse
 import concurrent.futures
@@ -35,6 +35,7 @@ class World(netlab.Lab):
   def __init__(self, options):
     super().__init__()
     self.program, self.deployed_program = options.program, options.deployed
+    self.deployed_private_program = options.deployed_private
     self.sanitized, self.seconds = options.sanitized, options.seconds
 
   def node(self, namespace, **options):
@@ -44,6 +45,11 @@ class World(netlab.Lab):
     if not self.deployed_program:
       raise netlab.Skipped("no deployed node: MYCELIUM_REFERENCE is not set")
     return Node(self, namespace, self.deployed_program, deployed=True, **options)
+
+  def deployed_private(self, namespace, **options):
+    if not self.deployed_private_program:
+      raise netlab.Skipped("no deployed node of private networks: MYCELIUM_REFERENCE_PRIVATE is not set")
+    return Node(self, namespace, self.deployed_private_program, deployed=True, **options)
 
   def line(self, kinds):
     """A started line of nodes, each a peer of the one before it: "ood" is ours, ours, deployed."""
@@ -65,6 +71,8 @@ def parse():
   parser.add_argument("folders", nargs="*", default=[str(HERE)])
   parser.add_argument("--program", default="build/mycelium", help="the node under test")
   parser.add_argument("--deployed", default=os.environ.get("MYCELIUM_REFERENCE") or None, help="the node to meet")
+  parser.add_argument("--deployed-private", default=os.environ.get("MYCELIUM_REFERENCE_PRIVATE") or None,
+                      help="the node of private networks to meet")
   parser.add_argument("--label", default="", help="put in front of each test's name")
   parser.add_argument("--filter", default="", help="only tests whose name matches this regular expression")
   parser.add_argument("--jobs", type=int, default=3, help="tests at the same time")
@@ -75,6 +83,7 @@ def parse():
   options = parser.parse_args()
   options.program = os.path.abspath(options.program)
   options.deployed = options.deployed and os.path.abspath(options.deployed)
+  options.deployed_private = options.deployed_private and os.path.abspath(options.deployed_private)
   return options
 
 
@@ -140,6 +149,9 @@ def report(options, test, status, output, seconds):
     print(f"        {output.strip()}", flush=True)
   elif status != 0:
     print("\n".join("    | " + line for line in output.splitlines()), flush=True)
+  else:
+    # Figures that a test tells.
+    print("".join(f"        {line}\n" for line in output.splitlines()), end="", flush=True)
 
 
 def count(options, passed, failed, skipped):

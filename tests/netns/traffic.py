@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 
+import echo
 from netlab import Failed, check, wait_for
 
 
@@ -42,6 +43,12 @@ def check_sizes(namespace, address, sizes, count=2):
     check(result.received == count, f"{namespace.name} to {address}, {size} bytes:\n{result.text}")
 
 
+def check_every_size(namespace, address, first=56, last=1352, seconds=30):
+  """Every size of payload between two is answered; what got lost on the way is asked once more."""
+  lost = echo.unanswered_sizes(namespace, address, range(first, last + 1), seconds)
+  check(not lost, f"{namespace.name} to {address}: no answer to {sorted(lost)[:20]} bytes, {len(lost)} sizes in all")
+
+
 def start_server(namespace, port=5201):
   """An iperf3 server for any number of runs, one after the other."""
   server = namespace.start(["iperf3", "-s", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -49,13 +56,13 @@ def start_server(namespace, port=5201):
   return server
 
 
-def iperf(namespace, address, seconds, reverse=False, udp=None, flows=1, port=5201):
-  """One run of iperf3; `udp` is a bit rate. Returns iperf3's own account of it."""
+def iperf(namespace, address, seconds, reverse=False, udp=None, flows=1, port=5201, size=1352):
+  """One run of iperf3; `udp` is a bit rate, of datagrams of `size` bytes. Returns iperf3's own account of it."""
   arguments = ["iperf3", "-J", "-c", address, "-p", str(port), "-t", str(seconds)]
   arguments += ["-R"] if reverse else []
   arguments += ["-P", str(flows)] if flows > 1 else []
-  # The largest datagram that fits into a packet of 1400 bytes.
-  arguments += ["-u", "-b", udp, "-l", "1352"] if udp else []
+  # 1352 is the largest datagram that fits into a packet of 1400 bytes.
+  arguments += ["-u", "-b", udp, "-l", str(size)] if udp else []
   for attempt in range(5):
     done = namespace.run(arguments, timeout=seconds + 120, ok=False)
     account = json.loads(done.stdout)
@@ -91,11 +98,11 @@ def check_tcp(namespace, address, seconds, steady=True):
       check(not stalled_seconds(account), f"TCP {way} {address} stood still: {stalled_seconds(account)}")
 
 
-def check_udp(namespace, address, seconds, bit_rate="2M"):
+def check_udp(namespace, address, seconds, bit_rate="2M", reverse=False, size=1352):
   """UDP flows: most of a rate that every machine can carry arrives."""
-  account = iperf(namespace, address, seconds, udp=bit_rate)
+  account = iperf(namespace, address, seconds, reverse, udp=bit_rate, size=size)
   total = account["end"]["sum"]
-  check(total["lost_percent"] < 50, f"UDP to {address}: {total}")
+  check(total["packets"] > 0 and total["lost_percent"] < 50, f"UDP {'from' if reverse else 'to'} {address}: {total}")
 
 
 def flood_udp(namespace, address, megabits, seconds, size=1200):
