@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "netns"))
 
 import netlab  # noqa: E402
-from node import Node  # noqa: E402
+from node import NETWORK, Node, endpoint  # noqa: E402
 from traffic import start_server, wait_reachable  # noqa: E402
 
 BUCKET = ["tbf", "rate", "100mbit", "burst", "32kb", "latency", "50ms"]
@@ -38,9 +38,10 @@ class Pump:
 
 
 class Subject:
-  """Namespaces in a line with something that carries packets between its ends. `kind`: bare, pump, mycelium, deployed."""
+  """Namespaces in a line with something that carries packets between its ends. `kind`: bare, pump, mycelium, deployed.
+  `transport` of the nodes: tcp, quic, tls."""
 
-  def __init__(self, lab, options, kind, nodes=2, shape=None, name=None):
+  def __init__(self, lab, options, kind, nodes=2, shape=None, name=None, transport="tcp"):
     self.kind = kind
     self.name = name or {2: f"{kind} direct", 3: f"{kind} relayed"}.get(nodes, f"{kind} {nodes - 1} hops")
     if kind == "bare":
@@ -58,15 +59,26 @@ class Subject:
       self.nodes = [Pump(lab, self.client, options.pump, "400::1", ["listen", "9651"]),
                     Pump(lab, self.server, options.pump, "400::2", ["connect", self.links[0].address[0], "9651"])]
     else:
-      program = options.deployed if kind == "deployed" else options.program
-      extra = options.node_options if kind == "mycelium" else []
-      for i, space in enumerate(self.spaces):
-        peers = [self.links[i - 1].address[0]] if i > 0 else []
-        self.nodes.append(Node(lab, space, program, deployed=kind == "deployed", peers=peers, options=extra).start())
+      self.start_nodes(lab, options, transport)
     if self.nodes:
       self.address = self.nodes[-1].address
       wait_reachable(self.client, self.address)
     start_server(self.server)
+
+  def start_nodes(self, lab, options, transport):
+    deployed = self.kind == "deployed"
+    program = options.program
+    if deployed:
+      program = options.deployed_private if transport == "tls" else options.deployed
+    for i, space in enumerate(self.spaces):
+      # A private node of the deployed kind dials tcp:// with TLS, too.
+      peers = [endpoint("quic" if transport == "quic" else "tcp", self.links[i - 1].address[0])] if i > 0 else []
+      self.nodes.append(Node(lab, space, program, deployed=deployed, peers=peers, quic=transport == "quic",
+                             network=NETWORK if transport == "tls" else None,
+                             options=[] if deployed else options.node_options).start())
+      # A deployed node loses its QUIC link over a packet that does not fit a datagram.
+      if deployed and transport == "quic":
+        space.run(["ip", "link", "set", "tun0", "mtu", "1300"])
 
   def cpu_seconds(self):
     return [node.cpu_seconds() for node in self.nodes]
@@ -77,6 +89,8 @@ def parser_of(description, rounds=5, seconds=3):
   parser.add_argument("--program", default=str(ROOT / "build-release" / "src" / "mycelium"))
   parser.add_argument("--pump", help="default: the pump of the same build folder")
   parser.add_argument("--deployed", default=os.environ.get("MYCELIUM_REFERENCE"), help="a deployed node beside it")
+  parser.add_argument("--deployed-private", default=os.environ.get("MYCELIUM_REFERENCE_PRIVATE"),
+                      help="one that can be in private networks")
   parser.add_argument("--rounds", type=int, default=rounds)
   parser.add_argument("--seconds", type=int, default=seconds, help="length of each run")
   parser.add_argument("--node-options", type=str.split, default=[], help="further options of this program's nodes")

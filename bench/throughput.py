@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""TCP throughput, CPU per gigabyte and memory: two nodes, two with a relay between, a line of five hops.
+"""TCP throughput, CPU per gigabyte and memory: two nodes over each transport, two with a relay between, five hops.
 
-    bench/throughput.py [--rounds N] [--seconds N] [--flows N,N,...] [--deployed PROGRAM]
+    bench/throughput.py [--rounds N] [--seconds N] [--flows N,N,...] [--deployed PROGRAM] [--deployed-private PROGRAM]
 
 Beside them a bare link, and the pump: a tunnel that does nothing but move, seal and open (bench/pump.c). MYCELIUM_REFERENCE, or
---deployed, adds rows with deployed nodes. All are set up at once and take turns. Prints a table, then a JSON line for each
+--deployed, adds rows with deployed nodes; over QUIC those have an interface MTU of 1300, since full packets end their links.
+MYCELIUM_REFERENCE_PRIVATE, or --deployed-private, is the program for the row over TLS. All are set up at once and take turns. Prints a table, then a JSON line for each
 row; numbers are medians over the rounds. CPU is that of the node processes, in seconds for each gigabyte that arrived.
 """
 from subjects import Subject, median, netlab, options_of, parser_of, print_results, run, take_turns
@@ -18,7 +19,11 @@ def make_rows(lab, options):
   kinds = ["mycelium"] + (["deployed"] if options.deployed else [])
   lines = [("bare", 2, "bare link"), ("pump", 2, "pump direct")]
   lines += [(kind, nodes, f"{kind} {name}") for name, nodes in HOPS.items() for kind in kinds]
-  return [Subject(lab, options, kind, nodes, name=name) for kind, nodes, name in lines if options.only in name]
+  rows = [(kind, nodes, name, "tcp") for kind, nodes, name in lines]
+  rows += [(kind, 2, f"{kind} {transport}", transport) for transport in ("tls", "quic") for kind in kinds
+           if (kind, transport) != ("deployed", "tls") or options.deployed_private]
+  return [Subject(lab, options, kind, nodes, name=name, transport=transport) for kind, nodes, name, transport in rows
+          if options.only in name]
 
 
 def measure(subject, options, flows, reverse):

@@ -10,10 +10,21 @@
 struct loop_alarm {
 	int fd;
 	struct loop_io *io;
-	uint64_t at_us;		/* UINT64_MAX: not armed */
+	uint64_t at_us;		/* when it is to ring; UINT64_MAX: not at all */
+	uint64_t armed_us;	/* when the timer expires: then or before; UINT64_MAX: it does not */
 	void (*callback)(void *context);
 	void *context;
 };
+
+static void arm(struct loop_alarm *alarm)
+{
+	/* All zero would disarm, but time 0 is past. */
+	uint64_t at = alarm->at_us > 0 ? alarm->at_us : 1;
+	const struct itimerspec spec = {
+		.it_value = {.tv_sec = (time_t)(at / 1000000), .tv_nsec = (long)(at % 1000000 * 1000)}};
+	timerfd_settime(alarm->fd, TFD_TIMER_ABSTIME, &spec, NULL);
+	alarm->armed_us = alarm->at_us;
+}
 
 static void on_expired(void *context, int events, int error)
 {
@@ -23,6 +34,13 @@ static void on_expired(void *context, int events, int error)
 	(void)error;
 	if (read(alarm->fd, &expirations, sizeof(expirations)) < 0)
 		return;
+	alarm->armed_us = UINT64_MAX;
+	if (alarm->at_us == UINT64_MAX)
+		return;
+	if (alarm->at_us > monotonic_us()) {
+		arm(alarm);
+		return;
+	}
 	alarm->at_us = UINT64_MAX;
 	alarm->callback(alarm->context);
 }
@@ -32,7 +50,7 @@ struct loop_alarm *loop_alarm_new(struct loop *loop, void (*callback)(void *cont
 	struct loop_alarm *alarm = calloc(1, sizeof(*alarm));
 	if (alarm == NULL)
 		return NULL;
-	*alarm = (struct loop_alarm){.at_us = UINT64_MAX, .callback = callback, .context = context};
+	*alarm = (struct loop_alarm){.at_us = UINT64_MAX, .armed_us = UINT64_MAX, .callback = callback, .context = context};
 	alarm->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (alarm->fd >= 0)
 		alarm->io = loop_io_new(loop, alarm->fd, on_expired, alarm);
@@ -44,16 +62,12 @@ struct loop_alarm *loop_alarm_new(struct loop *loop, void (*callback)(void *cont
 	return alarm;
 }
 
+/* A timer that expires too early costs one wake-up, moving it with every packet that puts the time off a system call each. */
 void loop_alarm_set(struct loop_alarm *alarm, uint64_t at_us)
 {
-	if (at_us == alarm->at_us)
-		return;
 	alarm->at_us = at_us;
-	/* All zero would disarm, but time 0 is past. */
-	uint64_t at = at_us == UINT64_MAX ? 0 : at_us > 0 ? at_us : 1;
-	const struct itimerspec spec = {
-		.it_value = {.tv_sec = (time_t)(at / 1000000), .tv_nsec = (long)(at % 1000000 * 1000)}};
-	timerfd_settime(alarm->fd, TFD_TIMER_ABSTIME, &spec, NULL);
+	if (at_us < alarm->armed_us)
+		arm(alarm);
 }
 
 void loop_alarm_free(struct loop_alarm *alarm)

@@ -10,8 +10,8 @@ struct loop_alarm;
 /* Not armed. Returns NULL without memory or descriptors. The alarm must be freed before its loop. */
 struct loop_alarm *loop_alarm_new(struct loop *loop, void (*callback)(void *context), void *context);
 
-/* Arms once, at an absolute time of monotonic_us(), soon when that is past; UINT64_MAX disarms. Setting the same time again
- * costs nothing. */
+/* Arms once, at an absolute time of monotonic_us(), soon when that is past; UINT64_MAX disarms. Putting it off costs
+ * nothing. */
 void loop_alarm_set(struct loop_alarm *alarm, uint64_t at_us);
 
 /* NULL is fine. */

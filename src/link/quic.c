@@ -25,7 +25,7 @@ void quic_enlist(struct list *list, struct list *node)
 
 static int open_socket(struct quic_socket *socket, int fd)
 {
-	*socket = (struct quic_socket){.fd = fd, .gso = true};
+	*socket = (struct quic_socket){.fd = fd};
 	if (fd < 0)
 		return 0;
 	socket->batch.bytes = malloc(UDP_BATCH_SIZE + UDP_DATAGRAM_MAX);

@@ -49,4 +49,17 @@ static inline void quic_params_set_original_dcid(ngtcp2_transport_params *params
 #endif
 }
 
+/* Bytes that pacing lets out in a time; 0 when the congestion control gives no rate. */
+static inline uint64_t quic_paced_bytes(ngtcp2_conn *conn, ngtcp2_duration time)
+{
+	ngtcp2_conn_info info;
+	ngtcp2_conn_get_conn_info(conn, &info);
+#if NGTCP2_VERSION_NUM < 0x010000
+	return (uint64_t)(info.pacing_rate * (double)time);
+#else
+	(void)time;
+	return 0;
+#endif
+}
+
 #endif

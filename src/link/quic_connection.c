@@ -17,7 +17,7 @@ enum {
 	PAYLOAD_MIN = 1200,
 };
 
-static const ngtcp2_cc_algo congestion_control = NGTCP2_CC_ALGO_CUBIC;
+static const ngtcp2_cc_algo congestion_control = NGTCP2_CC_ALGO_BBR2;
 
 /* ---- beginning --------------------------------------------------------------------------------------------------- */
 

@@ -105,7 +105,7 @@ struct quic_output {
 struct quic_socket {
 	int fd;
 	bool blocked;
-	bool gso;
+	unsigned gso_pause;		/* batches until the kernel is asked to split one again */
 	bool watching;			/* for refusals of dials */
 	unsigned dials;			/* handshakes under way that we began */
 	struct udp_batch batch;

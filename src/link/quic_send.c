@@ -16,7 +16,8 @@
 
 enum {
 	STREAM_PARTS = 16,
-	BURST_MAX = 65536,    /* bytes between two looks at the clock of pacing */
+	BURST_MAX = 262144,   /* bytes between two looks at the clock of pacing, */
+	BURST_US = 1000,      /* and what is due in this time: each look costs a wake-up */
 	REFUSALS_MAX = 8,     /* packets that leave out a datagram of which we thought that it fits */
 	SHORT_HEADER = 1 + 4, /* flags and packet number, without the connection id */
 	SEAL_SIZE = 16,
@@ -38,7 +39,7 @@ int quic_send_batch(struct quic *quic, unsigned number)
 	struct quic_socket *socket = &quic->sockets[number];
 	if (socket->batch.count == 0)
 		return 0;
-	int error = udp_send(socket->fd, &socket->batch, &socket->gso);
+	int error = udp_send(socket->fd, &socket->batch, &socket->gso_pause);
 	socket->blocked = error == -EAGAIN;
 	return error;
 }
@@ -181,7 +182,9 @@ static ngtcp2_ssize write_packet(struct packet *packet)
 size_t quic_send_burst(const struct quic_connection *connection)
 {
 	size_t quantum = ngtcp2_conn_get_send_quantum(connection->conn);
-	return quantum < BURST_MAX ? quantum : BURST_MAX;
+	uint64_t due = quic_paced_bytes(connection->conn, BURST_US * NGTCP2_MICROSECONDS);
+	size_t burst = due < BURST_MAX ? (size_t)due : BURST_MAX;
+	return burst > quantum ? burst : quantum;
 }
 
 /* Writes packets until the burst, the window, or the socket is full. Returns 0 or an error of ngtcp2; `ret_error` is of
@@ -251,9 +254,9 @@ void quic_send_answer(struct quic *quic, unsigned number, const struct udp_path 
 {
 	struct quic_socket *socket = &quic->sockets[number];
 	struct udp_batch single = {.bytes = packet, .len = len, .segment = len, .count = 1, .path = *path};
-	bool gso = false;
+	unsigned gso_pause = 1;
 	if (!socket->blocked)
-		udp_send(socket->fd, &single, &gso);
+		udp_send(socket->fd, &single, &gso_pause);
 }
 
 void quic_send_close(struct quic_connection *connection, const ngtcp2_ccerr *closing)

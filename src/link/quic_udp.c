@@ -13,6 +13,7 @@
 
 enum {
 	ECN_MASK = 3,
+	GSO_PAUSE = 1024, /* batches: what the kernel refuses once it may take another time */
 	CONTROL_SIZE = 128, /* ancillary data of one message: addresses, ECN, segment size */
 };
 
@@ -248,7 +249,7 @@ static int send_singly(int fd, struct udp_batch *batch)
 	return result;
 }
 
-static int send_split(int fd, struct udp_batch *batch, bool *gso)
+static int send_split(int fd, struct udp_batch *batch, unsigned *gso_pause)
 {
 	int error = send_message_again(fd, batch, batch->len);
 	if (error == -EAGAIN)
@@ -259,13 +260,15 @@ static int send_split(int fd, struct udp_batch *batch, bool *gso)
 	}
 	/* That may be the path's or the address's fault: only when they go one by one is it the splitting. */
 	error = send_singly(fd, batch);
-	*gso = error != 0;
+	*gso_pause = error == 0 ? GSO_PAUSE : 0;
 	return error;
 }
 
-int udp_send(int fd, struct udp_batch *batch, bool *gso)
+int udp_send(int fd, struct udp_batch *batch, unsigned *gso_pause)
 {
-	int error = batch->count > 1 && *gso ? send_split(fd, batch, gso) : send_singly(fd, batch);
+	bool splits = batch->count > 1 && *gso_pause == 0;
+	*gso_pause -= *gso_pause > 0;
+	int error = splits ? send_split(fd, batch, gso_pause) : send_singly(fd, batch);
 	return error == -EMSGSIZE ? 0 : error;
 }
 

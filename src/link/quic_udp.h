@@ -74,8 +74,8 @@ bool udp_batch_joins(const struct udp_batch *batch, const struct udp_path *path,
 
 /* Sends a batch, and empties it. Returns 0, -EAGAIN when the socket takes nothing now (the batch then holds what is
  * left), or a negative errno when it went nowhere. What is too large for the path counts as sent: its loss will be
- * noticed. `gso` is cleared when the kernel cannot split. */
-int udp_send(int fd, struct udp_batch *batch, bool *gso);
+ * noticed. `gso_pause` is set when the kernel did not split one for us: so many batches go packet by packet. */
+int udp_send(int fd, struct udp_batch *batch, unsigned *gso_pause);
 
 /* The MTU of the route to an address, 0 when unknown. */
 unsigned udp_route_mtu(const union udp_address *remote);
