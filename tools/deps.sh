@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs the Debian or Ubuntu packages that are missing: tools/deps.sh [build] [lab] [test] [guest]
+# Installs the Debian or Ubuntu packages that are missing: tools/deps.sh [build] [lab] [test] [guest] [guest]
 #
 #   build   what `make` needs
 #   lab     what network namespaces full of nodes need: `make demo`, `make bench`
@@ -21,7 +21,7 @@ packages_of() {
 		echo python3 iproute2 iputils-ping iperf3 util-linux
 		;;
 	test)
-		echo clang libcmocka-dev
+		echo clang libcmocka-dev nftables
 		# The sanitizers' run-time libraries of clang are a package of their own, named by clang's version.
 		version=$(apt-cache depends clang 2>/dev/null | sed -n 's/^ *Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
 		[ -z "$version" ] || echo "libclang-rt-$version-dev"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# All tests: tools/test.sh [STEP...], steps: gcc clang thread release nodes soak interop (default: all)
+# All tests: tools/test.sh [STEP...], steps: gcc clang thread release nodes soak guest interop (default: all)
 #
 #   gcc      unit tests, vectors, fuzz corpora, simulation and source layout: gcc, address + undefined sanitizers
 #   clang    the same without simulation and layout, which the compiler does not change: clang, same sanitizers
@@ -8,7 +8,9 @@
 #   release  unit tests as users get them: optimized, hardened, linked as a whole; simulation at its full size
 #   nodes    real nodes in network namespaces: all tests under the address sanitizer, throughput as users get it
 #   soak     a dozen real nodes for some minutes with churn, cuts and floods, under the address sanitizer
-#   interop  real nodes beside deployed ones; needs MYCELIUM_REFERENCE, the path of such a program
+#   guest    real nodes in a small virtual machine: vsock, links with delay and loss; skipped where there is no qemu
+#   interop  real nodes beside deployed ones; needs MYCELIUM_REFERENCE, the path of such a program, and for private networks
+#            MYCELIUM_REFERENCE_PRIVATE
 #
 # Ends with one line "N passed, N failed[, N skipped]"; the exit status is 0 when nothing failed.
 set -u
@@ -25,7 +27,7 @@ if setarch -R true 2>/dev/null; then
 fi
 as_root=
 if [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then
-	as_root="sudo -n --preserve-env=ASAN_OPTIONS,UBSAN_OPTIONS,TSAN_OPTIONS,MYCELIUM_INTEROP_SECONDS"
+	as_root="sudo -n --preserve-env=ASAN_OPTIONS,UBSAN_OPTIONS,TSAN_OPTIONS,MYCELIUM_INTEROP_SECONDS,MYCELIUM_REFERENCE_PRIVATE"
 fi
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
@@ -137,18 +139,29 @@ step_soak() {
 	add $([ -s "$tally" ] && cat "$tally" || echo 0 1 0)
 }
 
+step_guest() {
+	# Where qemu or its kernel cannot be had the tests are skipped with the reason.
+	tools/deps.sh guest || :
+	build_release || return
+	echo "== real nodes in a virtual machine"
+	: >"$tally"
+	tests/guest/run.py --program build-release/src/mycelium --label release --tally "$tally" --cache build-guest
+	# shellcheck disable=SC2046 # three numbers
+	add $([ -s "$tally" ] && cat "$tally" || echo 0 1 0)
+}
+
 step_interop() {
 	build_release || return
 	# Throughput alone on the machine; the rest waits most of the time, and does so together.
 	nodes build-release interop --deployed "${MYCELIUM_REFERENCE:-}" --jobs 1 --filter '^lines/' tests/interop
-	nodes build-release interop --deployed "${MYCELIUM_REFERENCE:-}" --filter '^(errors|repair)/' tests/interop
+	nodes build-release interop --deployed "${MYCELIUM_REFERENCE:-}" --filter '^(errors|repair|transports)/' tests/interop
 }
 
 tools/deps.sh build lab test || exit 1
-[ $# -gt 0 ] || set -- gcc clang thread release nodes soak interop
+[ $# -gt 0 ] || set -- gcc clang thread release nodes soak guest interop
 for step in "$@"; do
 	if ! declare -F "step_$step" >/dev/null; then
-		echo "tools/test.sh: unknown step \"$step\", there are: gcc clang thread release nodes soak interop" >&2
+		echo "tools/test.sh: unknown step \"$step\", there are: gcc clang thread release nodes soak guest interop" >&2
 		exit 2
 	fi
 done

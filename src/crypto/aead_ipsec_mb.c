@@ -4,13 +4,14 @@
  *
  * The library hands out its functions in a manager, which also holds job queues that only one thread may use. The
  * direct functions need none of that: their whole state is the expanded key, which they only read, and a context on
- * the stack. So three of them are kept from a manager that goes away again.
+ * the stack. So some of them are kept from a manager that goes away again.
  */
 #include <errno.h>
-#include <intel-ipsec-mb.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "crypto/aead.h"
+#include "crypto/aead_ipsec_mb.h"
 
 /* Aligned as the widest kernels load it. */
 enum { KEY_ALIGNMENT = 64 };
@@ -19,10 +20,9 @@ struct aead_key {
 	_Alignas(KEY_ALIGNMENT) struct gcm_key_data expanded;
 };
 
-static struct {
-	aes_gcm_pre_t expand;
-	aes_gcm_enc_dec_t encrypt, decrypt;
-} gcm;
+static struct ipsec_mb_functions functions;
+static bool functions_usable;
+static struct ipsec_mb_gcm gcm;
 
 /* Whether the manager runs on the processor's own AES and carry-less multiplication, and passed the library's tests.
  * Emulated AES is slow and not constant in time. */
@@ -37,21 +37,36 @@ static bool manager_usable(IMB_MGR *manager, IMB_ARCH arch)
 	       (manager->features & IMB_FEATURE_SELF_TEST_PASS) != 0;
 }
 
-static int ipsec_mb_probe(void)
+static void find_functions(void)
 {
 	IMB_MGR *manager = alloc_mb_mgr(0);
 	if (manager == NULL)
-		return -ENOTSUP;
+		return;
 	IMB_ARCH arch = IMB_ARCH_NONE;
 	init_mb_mgr_auto(manager, &arch);
-	bool usable = manager_usable(manager, arch);
-	if (usable) {
-		gcm.expand = manager->gcm256_pre;
-		gcm.encrypt = manager->gcm256_enc;
-		gcm.decrypt = manager->gcm256_dec;
-	}
+	functions_usable = manager_usable(manager, arch);
+	functions = (struct ipsec_mb_functions){
+		.gcm_128 = {manager->gcm128_pre, manager->gcm128_enc, manager->gcm128_dec},
+		.gcm_256 = {manager->gcm256_pre, manager->gcm256_enc, manager->gcm256_dec},
+		.expand_128 = manager->keyexp_128,
+		.expand_256 = manager->keyexp_256,
+	};
 	free_mb_mgr(manager);
-	return usable ? 0 : -ENOTSUP;
+}
+
+const struct ipsec_mb_functions *ipsec_mb_functions(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, find_functions);
+	return functions_usable ? &functions : NULL;
+}
+
+static int ipsec_mb_probe(void)
+{
+	if (ipsec_mb_functions() == NULL)
+		return -ENOTSUP;
+	gcm = functions.gcm_256;
+	return 0;
 }
 
 static struct aead_key *ipsec_mb_key_new(const uint8_t key[static KEY_SIZE])

@@ -150,7 +150,8 @@ struct quic_counters {
 	uint64_t refused_full;		/* Initials dropped: QUIC_CONNECTIONS_MAX or QUIC_PENDING_MAX */
 	uint64_t refused_prefix;	/* Initials dropped: QUIC_PENDING_PER_PREFIX_MAX */
 	uint64_t retries_sent;
-	uint64_t resets_sent, resets_limited;
+	uint64_t resets_sent;
+	uint64_t answers_limited;	/* resets and version negotiations not sent */
 	uint64_t datagrams_invalid;	/* UDP datagrams that belong to nothing, frames that are none */
 };
 

@@ -14,8 +14,8 @@
 enum {
 	RETRY_ID_SIZE = 18, /* it only passes through the client, so it may be long */
 	RETRY_SECONDS = 10, /* that a token counts */
-	RESETS_PER_SECOND = 100,
-	RESETS_BURST = 200,
+	ANSWERS_PER_SECOND = 100,
+	ANSWERS_BURST = 200,
 	ACCEPTS_PER_SECOND = 100, /* without a token: each costs a handshake, or the beginning of one */
 	ACCEPTS_BURST = QUIC_RETRY_ABOVE,
 	RESET_SIZE_MIN = 21, /* RFC 9000, section 10.3 */
@@ -30,6 +30,11 @@ void quic_answer_version(struct quic *quic, unsigned socket, const struct udp_da
 	/* One we have, and one nobody has: clients must not rely on the list. */
 	static const uint32_t versions[] = {NGTCP2_PROTO_VER_V1, 0x1a2a3a4a};
 	uint8_t answer[ANSWER_SIZE + 2 * 255], chance;
+	/* Somebody who answers everything must not keep us answering. */
+	if (!token_bucket_take(&quic->answers, ANSWERS_PER_SECOND, ANSWERS_BURST, quic->now_us / 1000)) {
+		quic->counters.answers_limited++;
+		return;
+	}
 	random_fill(&chance, sizeof(chance));
 	ngtcp2_ssize len =
 		ngtcp2_pkt_write_version_negotiation(answer, sizeof(answer), chance, ids->scid, ids->scidlen, ids->dcid,
@@ -46,8 +51,8 @@ void quic_reset_stranger(struct quic *quic, unsigned socket, const struct udp_da
 	ngtcp2_cid id;
 	if (datagram->len <= RESET_SIZE_MIN)
 		return;
-	if (!token_bucket_take(&quic->resets, RESETS_PER_SECOND, RESETS_BURST, quic->now_us / 1000)) {
-		quic->counters.resets_limited++;
+	if (!token_bucket_take(&quic->answers, ANSWERS_PER_SECOND, ANSWERS_BURST, quic->now_us / 1000)) {
+		quic->counters.answers_limited++;
 		return;
 	}
 	ngtcp2_cid_init(&id, datagram->bytes + 1, QUIC_ID_SIZE);

@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "link/quic_internal.h"
+#include "link/quic_protect.h"
 
 enum {
 	FIRST_STREAM = 0, /* the client opens it, nobody opens another */
@@ -189,12 +190,12 @@ const ngtcp2_callbacks quic_callbacks = {
 	.recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
 	.recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
 	.recv_retry = ngtcp2_crypto_recv_retry_cb,
-	.encrypt = ngtcp2_crypto_encrypt_cb,
-	.decrypt = ngtcp2_crypto_decrypt_cb,
-	.hp_mask = ngtcp2_crypto_hp_mask_cb,
-	.update_key = ngtcp2_crypto_update_key_cb,
-	.delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,
-	.delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,
+	.encrypt = quic_protect_encrypt,
+	.decrypt = quic_protect_decrypt,
+	.hp_mask = quic_protect_hp_mask,
+	.update_key = quic_protect_update_key,
+	.delete_crypto_aead_ctx = quic_protect_delete_aead,
+	.delete_crypto_cipher_ctx = quic_protect_delete_cipher,
 	.get_path_challenge_data = ngtcp2_crypto_get_path_challenge_data_cb,
 	.version_negotiation = ngtcp2_crypto_version_negotiation_cb,
 	.rand = on_random,

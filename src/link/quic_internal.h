@@ -124,7 +124,7 @@ struct quic {
 	struct list events;
 	uint64_t next_id;
 	unsigned count, pending;	/* connections; accepted ones that are not links yet */
-	struct token_bucket resets, accepts;
+	struct token_bucket answers, accepts;
 	struct udp_inbox inbox;
 	unsigned inbox_socket;
 	struct quic_output *output;	/* while frames are taken */

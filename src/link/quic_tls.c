@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "link/quic_identity.h"
+#include "link/quic_protect.h"
 
 static const char server_name[] = "dummy.mycelium";
 
@@ -40,6 +41,7 @@ int quic_tls_new(const struct quic_identity *identity, bool server, ngtcp2_crypt
 		gnutls_deinit(session);
 		return -ENOMEM;
 	}
+	quic_protect_configure(session);
 	*ret = session;
 	return 0;
 }

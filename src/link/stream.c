@@ -140,11 +140,12 @@ static int keep_rest(struct rest *rest, const struct iovec *parts, int count, si
 /* Frames that lie behind one another become one part: the kernel has less to do. Returns how many parts there are. */
 static int join_parts(const struct iovec *frames, unsigned count, struct iovec *parts, size_t *ret_total)
 {
-	int joined = 0;
-	*ret_total = 0;
-	for (unsigned i = 0; i < count; i++) {
-		struct iovec *last = joined > 0 ? &parts[joined - 1] : NULL;
-		if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == (uint8_t *)frames[i].iov_base)
+	int joined = 1;
+	parts[0] = frames[0];
+	*ret_total = frames[0].iov_len;
+	for (unsigned i = 1; i < count; i++) {
+		struct iovec *last = &parts[joined - 1];
+		if ((uint8_t *)last->iov_base + last->iov_len == (uint8_t *)frames[i].iov_base)
 			last->iov_len += frames[i].iov_len;
 		else
 			parts[joined++] = frames[i];

@@ -85,7 +85,7 @@ static bool is_tun(const char *name)
 static int attach_with(struct tun *tun, const char *name, int flags)
 {
 	struct ifreq request = {.ifr_flags = (short)flags};
-	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+	memcpy(request.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
 	if (ioctl(tun->fd, TUNSETIFF, &request) != 0)
 		return -errno;
 	tun->flags = flags & ~IFF_TUN_EXCL;

@@ -149,7 +149,7 @@ static void resets_are_limited(void **state)
 	}
 	end_turn(&b);
 	assert_true(quic_counters(b.quic)->resets_sent >= 200 && quic_counters(b.quic)->resets_sent < 500);
-	assert_int_equal(quic_counters(b.quic)->resets_sent + quic_counters(b.quic)->resets_limited, 2000);
+	assert_int_equal(quic_counters(b.quic)->resets_sent + quic_counters(b.quic)->answers_limited, 2000);
 }
 
 /* ---- first packets ----------------------------------------------------------------------------------------------- */
