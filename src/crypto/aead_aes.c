@@ -10,7 +10,7 @@ enum { ANSWER_LONG = 1404, ANSWER_ASSOCIATED = 20 };
 
 struct gcm_answer {
 	size_t key_size;
-	uint8_t key[AES_256_KEY_SIZE];
+	uint8_t key[AES_256_KEY_BYTES];
 	uint8_t nonce[AEAD_NONCE_SIZE];
 	size_t associated_len, len;
 	uint8_t tag[AEAD_TAG_SIZE];
@@ -28,15 +28,15 @@ static const uint8_t associated_bytes[ANSWER_ASSOCIATED] = {
  * covers the ciphertext, so that it is right only when the ciphertext is. */
 static const struct gcm_answer gcm_answers[] = {
 	{
-		.key_size = AES_128_KEY_SIZE,
+		.key_size = AES_128_KEY_BYTES,
 		.tag = {0x58, 0xe2, 0xfc, 0xce, 0xfa, 0x7e, 0x30, 0x61, 0x36, 0x7f, 0x1d, 0x57, 0xa4, 0xe7, 0x45, 0x5a},
 	},
 	{
-		.key_size = AES_256_KEY_SIZE,
+		.key_size = AES_256_KEY_BYTES,
 		.tag = {0x53, 0x0f, 0x8a, 0xfb, 0xc7, 0x45, 0x36, 0xb9, 0xa9, 0x63, 0xb4, 0xf1, 0xc4, 0xcb, 0x73, 0x8b},
 	},
 	{
-		.key_size = AES_128_KEY_SIZE,
+		.key_size = AES_128_KEY_BYTES,
 		.key = {LONG_KEY_HALF},
 		.nonce = {LONG_NONCE},
 		.associated_len = ANSWER_ASSOCIATED,
@@ -44,7 +44,7 @@ static const struct gcm_answer gcm_answers[] = {
 		.tag = {0xa2, 0x3c, 0x3d, 0xbb, 0x09, 0xe4, 0x66, 0xe9, 0x68, 0xd8, 0xb8, 0xc7, 0x61, 0xca, 0xb5, 0xa3},
 	},
 	{
-		.key_size = AES_256_KEY_SIZE,
+		.key_size = AES_256_KEY_BYTES,
 		.key = {LONG_KEY_HALF, LONG_KEY_HALF},
 		.nonce = {LONG_NONCE},
 		.associated_len = ANSWER_ASSOCIATED,
@@ -56,14 +56,14 @@ static const struct gcm_answer gcm_answers[] = {
 /* FIPS 197, C.1 and C.3: the key is 0, 1, 2, ..., the plaintext 00 11 22 ... */
 static const struct block_answer {
 	size_t key_size;
-	uint8_t out[AES_BLOCK_SIZE];
+	uint8_t out[AES_BLOCK_BYTES];
 } block_answers[] = {
 	{
-		AES_128_KEY_SIZE,
+		AES_128_KEY_BYTES,
 		{0x69, 0xc4, 0xe0, 0xd8, 0x6a, 0x7b, 0x04, 0x30, 0xd8, 0xcd, 0xb7, 0x80, 0x70, 0xb4, 0xc5, 0x5a},
 	},
 	{
-		AES_256_KEY_SIZE,
+		AES_256_KEY_BYTES,
 		{0x8e, 0xa2, 0xb7, 0xca, 0x51, 0x67, 0x45, 0xbf, 0xea, 0xfc, 0x49, 0x90, 0x4b, 0x49, 0x60, 0x89},
 	},
 };
@@ -99,7 +99,7 @@ static bool gcm_answer_holds(const struct aes_backend *backend, const struct aes
 
 static bool block_answer_holds(const struct aes_backend *backend, const struct block_answer *answer)
 {
-	uint8_t key[AES_256_KEY_SIZE], block[AES_BLOCK_SIZE], out[AES_BLOCK_SIZE];
+	uint8_t key[AES_256_KEY_BYTES], block[AES_BLOCK_BYTES], out[AES_BLOCK_BYTES];
 	for (unsigned i = 0; i < sizeof(key); i++)
 		key[i] = (uint8_t)i;
 	for (unsigned i = 0; i < sizeof(block); i++)

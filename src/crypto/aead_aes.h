@@ -10,7 +10,7 @@
 
 #include "crypto/aead.h"
 
-enum { AES_BLOCK_SIZE = 16, AES_128_KEY_SIZE = 16, AES_256_KEY_SIZE = 32 };
+enum { AES_BLOCK_BYTES = 16, AES_128_KEY_BYTES = 16, AES_256_KEY_BYTES = 32 };
 
 struct aes_gcm_key;
 struct aes_block_key;
@@ -39,8 +39,8 @@ struct aes_backend {
 			struct aes_data associated, struct aes_data in, const uint8_t tag[static AEAD_TAG_SIZE],
 			uint8_t *out);
 	/* Encrypts one block. */
-	void (*block_encrypt)(const struct aes_block_key *key, const uint8_t in[static AES_BLOCK_SIZE],
-			      uint8_t out[static AES_BLOCK_SIZE]);
+	void (*block_encrypt)(const struct aes_block_key *key, const uint8_t in[static AES_BLOCK_BYTES],
+			      uint8_t out[static AES_BLOCK_BYTES]);
 };
 
 #ifdef HAVE_IPSEC_MB

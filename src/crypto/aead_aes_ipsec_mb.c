@@ -38,7 +38,7 @@ static int probe(void)
 static struct aes_gcm_key *gcm_key_new(const uint8_t *bytes, size_t size)
 {
 	const struct ipsec_mb_functions *functions = ipsec_mb_functions();
-	const struct ipsec_mb_gcm *gcm = size == AES_128_KEY_SIZE ? &functions->gcm_128 : &functions->gcm_256;
+	const struct ipsec_mb_gcm *gcm = size == AES_128_KEY_BYTES ? &functions->gcm_128 : &functions->gcm_256;
 	struct aes_gcm_key *key = aligned_alloc(KEY_ALIGNMENT, sizeof(*key));
 	if (key == NULL)
 		return NULL;
@@ -90,7 +90,7 @@ static struct aes_block_key *block_key_new(const uint8_t *bytes, size_t size)
 	struct aes_block_key *key = aligned_alloc(KEY_ALIGNMENT, sizeof(*key));
 	if (key == NULL)
 		return NULL;
-	bool short_key = size == AES_128_KEY_SIZE;
+	bool short_key = size == AES_128_KEY_BYTES;
 	key->rounds = short_key ? ROUNDS_128 : ROUNDS_256;
 	(short_key ? functions->expand_128 : functions->expand_256)(bytes, key->round, inverse);
 	secret_wipe(inverse, sizeof(inverse));
@@ -106,8 +106,8 @@ static void block_key_free(struct aes_block_key *key)
 }
 
 __attribute__((target("aes"))) static void block_encrypt(const struct aes_block_key *key,
-							 const uint8_t in[static AES_BLOCK_SIZE],
-							 uint8_t out[static AES_BLOCK_SIZE])
+							 const uint8_t in[static AES_BLOCK_BYTES],
+							 uint8_t out[static AES_BLOCK_BYTES])
 {
 	unsigned last = key->rounds;
 	__m128i block = _mm_xor_si128(_mm_loadu_si128((const __m128i_u *)in), key->round[0]);

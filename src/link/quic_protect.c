@@ -98,7 +98,7 @@ int quic_protect_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ng
 int quic_protect_hp_mask(uint8_t *dest, const ngtcp2_crypto_cipher *cipher, const ngtcp2_crypto_cipher_ctx *context,
 			 const uint8_t *sample)
 {
-	uint8_t block[AES_BLOCK_SIZE];
+	uint8_t block[AES_BLOCK_BYTES];
 	if (!is_ours(context->native_handle))
 		return ngtcp2_crypto_hp_mask_cb(dest, cipher, context, sample);
 	aes_backend()->block_encrypt(key_of(context->native_handle), sample, block);
@@ -124,7 +124,7 @@ static bool find_schedule(ngtcp2_conn *conn, struct schedule *ret)
 	if (aes_backend() == NULL || ngtcp2_conn_get_negotiated_version(conn) != NGTCP2_PROTO_VER_V1)
 		return false;
 	ret->hash = &ngtcp2_conn_get_crypto_ctx(conn)->md;
-	ret->key_size = cipher == GNUTLS_CIPHER_AES_128_GCM ? AES_128_KEY_SIZE : AES_256_KEY_SIZE;
+	ret->key_size = cipher == GNUTLS_CIPHER_AES_128_GCM ? AES_128_KEY_BYTES : AES_256_KEY_BYTES;
 	return true;
 }
 
@@ -150,7 +150,7 @@ static int derive(const struct schedule *schedule, const uint8_t *secret, size_t
 static int make_aead(const struct schedule *schedule, const uint8_t *secret, size_t len, ngtcp2_crypto_aead_ctx *ret,
 		     uint8_t iv[static AEAD_NONCE_SIZE])
 {
-	uint8_t key[AES_256_KEY_SIZE];
+	uint8_t key[AES_256_KEY_BYTES];
 	int error = derive(schedule, secret, len, "quic iv", iv, AEAD_NONCE_SIZE);
 	if (error == 0)
 		error = derive(schedule, secret, len, "quic key", key, schedule->key_size);
@@ -163,7 +163,7 @@ static int make_aead(const struct schedule *schedule, const uint8_t *secret, siz
 static int make_cipher(const struct schedule *schedule, const uint8_t *secret, size_t len,
 		       ngtcp2_crypto_cipher_ctx *ret)
 {
-	uint8_t key[AES_256_KEY_SIZE];
+	uint8_t key[AES_256_KEY_BYTES];
 	int error = derive(schedule, secret, len, "quic hp", key, schedule->key_size);
 	if (error == 0)
 		error = quic_protect_new_cipher(key, schedule->key_size, ret);

@@ -15,7 +15,7 @@
 
 enum { LEN_MAX = 1500, ASSOCIATED_MAX = 48 };
 
-static const size_t key_sizes[] = {AES_128_KEY_SIZE, AES_256_KEY_SIZE};
+static const size_t key_sizes[] = {AES_128_KEY_BYTES, AES_256_KEY_BYTES};
 static const struct aes_backend *aes;
 
 static int choose(void **state)
@@ -75,7 +75,7 @@ static void specified_packets(void **state)
 static void model_seal(const uint8_t *key, size_t size, const uint8_t *nonce, struct aes_data associated,
 		       struct aes_data in, uint8_t *out, uint8_t *tag)
 {
-	if (size == AES_128_KEY_SIZE) {
+	if (size == AES_128_KEY_BYTES) {
 		struct gcm_aes128_ctx context;
 		gcm_aes128_set_key(&context, key);
 		gcm_aes128_set_iv(&context, AEAD_NONCE_SIZE, nonce);
@@ -125,7 +125,7 @@ static void every_length_fits_the_model(void **state)
 	(void)state;
 	need_backend();
 	struct rng rng = rng_seeded(128);
-	uint8_t key[AES_256_KEY_SIZE];
+	uint8_t key[AES_256_KEY_BYTES];
 	for (unsigned i = 0; i < 2; i++) {
 		fill(&rng, key, sizeof(key));
 		struct aes_gcm_key *expanded = aes->gcm_key_new(key, key_sizes[i]);
@@ -149,7 +149,7 @@ static void every_changed_bit_is_refused(void **state)
 	need_backend();
 	struct rng rng = rng_seeded(7);
 	static const uint8_t zero[BODY];
-	uint8_t key[AES_256_KEY_SIZE], packet[WHOLE], out[BODY];
+	uint8_t key[AES_256_KEY_BYTES], packet[WHOLE], out[BODY];
 	for (unsigned i = 0; i < 2; i++) {
 		fill(&rng, key, sizeof(key));
 		fill(&rng, packet, sizeof(packet));
@@ -170,14 +170,14 @@ static void every_changed_bit_is_refused(void **state)
 
 static void model_block(const uint8_t *key, size_t size, const uint8_t *in, uint8_t *out)
 {
-	if (size == AES_128_KEY_SIZE) {
+	if (size == AES_128_KEY_BYTES) {
 		struct aes128_ctx context;
 		aes128_set_encrypt_key(&context, key);
-		aes128_encrypt(&context, AES_BLOCK_SIZE, out, in);
+		aes128_encrypt(&context, AES_BLOCK_BYTES, out, in);
 	} else {
 		struct aes256_ctx context;
 		aes256_set_encrypt_key(&context, key);
-		aes256_encrypt(&context, AES_BLOCK_SIZE, out, in);
+		aes256_encrypt(&context, AES_BLOCK_BYTES, out, in);
 	}
 }
 
@@ -186,7 +186,7 @@ static void blocks_fit_the_model(void **state)
 	(void)state;
 	need_backend();
 	struct rng rng = rng_seeded(9);
-	uint8_t key[AES_256_KEY_SIZE], in[AES_BLOCK_SIZE + 16], out[AES_BLOCK_SIZE + 16], expected[AES_BLOCK_SIZE];
+	uint8_t key[AES_256_KEY_BYTES], in[AES_BLOCK_BYTES + 16], out[AES_BLOCK_BYTES + 16], expected[AES_BLOCK_BYTES];
 	for (unsigned i = 0; i < 4000; i++) {
 		size_t size = key_sizes[i % 2];
 		uint8_t *from = in + rng_below(&rng, 17), *to = out + rng_below(&rng, 17);
