@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * AES by intel-ipsec-mb: GCM through its direct functions. It has none for one block of AES with a key of 256 bits, and
- * its own for 128 bits (one block of CFB) takes longer than the few instructions it comes down to; so it only expands
- * the keys of blocks.
+ * AES by intel-ipsec-mb: GCM through its direct functions. For one block it has only CFB with a key of 128 bits, which
+ * takes as long as the few instructions that it comes down to: so it expands the keys, and both sizes use these.
  */
 #include <errno.h>
 #include <stdlib.h>

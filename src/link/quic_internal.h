@@ -6,6 +6,7 @@
  *   quic_accept.c      packets of strangers
  *   quic_connection.c  life of a connection
  *   quic_callbacks.c   what ngtcp2 calls back, connection ids
+ *   quic_protect.c     keys of packets
  *   quic_input.c       received bytes become frames
  *   quic_send.c        frames become packets
  *   quic_link.c        the link of a connection

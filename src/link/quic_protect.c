@@ -196,19 +196,16 @@ static int install(ngtcp2_conn *conn, const struct schedule *schedule, install_k
 	return -1;
 }
 
-/* As the helper library does it, whose own function this one replaces. */
-static int install_theirs(ngtcp2_conn *conn, gnutls_record_encryption_level_t level, const uint8_t *rx_secret,
+/* As the helper library does it, whose own function ours replaces. */
+static int install_theirs(ngtcp2_conn *conn, gnutls_record_encryption_level_t tls_level, const uint8_t *rx_secret,
 			  const uint8_t *tx_secret, size_t len)
 {
-	if (rx_secret != NULL && ngtcp2_crypto_derive_and_install_rx_key(
-					 conn, NULL, NULL, NULL,
-					 ngtcp2_crypto_gnutls_from_gnutls_record_encryption_level(level), rx_secret,
-					 len) != 0)
+	ngtcp2_crypto_level level = ngtcp2_crypto_gnutls_from_gnutls_record_encryption_level(tls_level);
+	if (rx_secret != NULL &&
+	    ngtcp2_crypto_derive_and_install_rx_key(conn, NULL, NULL, NULL, level, rx_secret, len) != 0)
 		return -1;
-	if (tx_secret != NULL && ngtcp2_crypto_derive_and_install_tx_key(
-					 conn, NULL, NULL, NULL,
-					 ngtcp2_crypto_gnutls_from_gnutls_record_encryption_level(level), tx_secret,
-					 len) != 0)
+	if (tx_secret != NULL &&
+	    ngtcp2_crypto_derive_and_install_tx_key(conn, NULL, NULL, NULL, level, tx_secret, len) != 0)
 		return -1;
 	return 0;
 }

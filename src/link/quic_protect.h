@@ -2,9 +2,9 @@
 /*
  * Protection of packets (RFC 9001, 5 and 6); inside the room.
  *
- * The ngtcp2 helper library does it with GnuTLS, and keeps doing so for Initial and Handshake packets. The keys of 1-RTT
- * packets, which are nearly all, belong to the faster AES of crypto/aead_aes.h when the machine has it and AES-GCM was
- * negotiated. Both kinds live in one connection: a handle of ours is an odd address, as no object of GnuTLS has.
+ * The helper library of ngtcp2 does it with GnuTLS, and keeps doing so for Initial and Handshake packets. The keys of
+ * 1-RTT packets, which are nearly all, belong to the faster AES of crypto/aead_aes.h when the machine has it and AES-GCM
+ * was negotiated. Both kinds live in one connection: a handle of ours is an odd address, as no object of GnuTLS has.
  */
 #ifndef MYCELIUM_LINK_QUIC_PROTECT_H
 #define MYCELIUM_LINK_QUIC_PROTECT_H

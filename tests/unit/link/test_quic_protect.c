@@ -335,11 +335,47 @@ static void update_keys(struct end *end)
 	talk();
 }
 
-static void keys_are_updated_with(const char *cipher, gnutls_cipher_algorithm_t expected)
+/* The next keys of a connection, as the helper library makes them of the same secrets. */
+static void same_next_keys_as_the_library(ngtcp2_conn *conn, size_t len)
+{
+	enum { TEXT = 100, SECRET_MAX = 48 };
+	struct rng rng = rng_seeded(len);
+	struct {
+		uint8_t rx_secret[SECRET_MAX], tx_secret[SECRET_MAX], rx_iv[AEAD_NONCE_SIZE], tx_iv[AEAD_NONCE_SIZE];
+	} ours = {0}, theirs = {0};
+	uint8_t rx_secret[SECRET_MAX], tx_secret[SECRET_MAX], keys[2][AES_256_KEY_BYTES];
+	uint8_t text[TEXT], sealed[2][TEXT + TAG_SIZE];
+	ngtcp2_crypto_aead_ctx rx[2] = {0}, tx[2] = {0};
+	const ngtcp2_crypto_aead *aead = &ngtcp2_conn_get_crypto_ctx(conn)->aead;
+	fill(&rng, rx_secret, len);
+	fill(&rng, tx_secret, len);
+	fill(&rng, text, sizeof(text));
+	assert_int_equal(quic_protect_update_key(conn, ours.rx_secret, ours.tx_secret, &rx[0], ours.rx_iv, &tx[0],
+						 ours.tx_iv, rx_secret, tx_secret, len, NULL),
+			 0);
+	assert_int_equal(ngtcp2_crypto_update_key(conn, theirs.rx_secret, theirs.tx_secret, &rx[1], keys[0],
+						  theirs.rx_iv, &tx[1], keys[1], theirs.tx_iv, rx_secret, tx_secret,
+						  len),
+			 0);
+	assert_memory_equal(&ours, &theirs, sizeof(ours));
+	for (unsigned i = 0; i < 2; i++)
+		quic_protect_encrypt(sealed[i], aead, &tx[i], text, TEXT, ours.tx_iv, AEAD_NONCE_SIZE, text, 9);
+	assert_memory_equal(sealed[0], sealed[1], sizeof(sealed[0]));
+	for (unsigned i = 0; i < 2; i++)
+		quic_protect_encrypt(sealed[i], aead, &rx[i], text, TEXT, ours.rx_iv, AEAD_NONCE_SIZE, text, 9);
+	assert_memory_equal(sealed[0], sealed[1], sizeof(sealed[0]));
+	for (unsigned i = 0; i < 2; i++) {
+		quic_protect_delete_aead(conn, &rx[i], NULL);
+		quic_protect_delete_aead(conn, &tx[i], NULL);
+	}
+}
+
+static void keys_are_updated_with(const char *cipher, gnutls_cipher_algorithm_t expected, size_t secret_len)
 {
 	agree_on(cipher);
 	connect_ends(&a, &b, AF_INET);
 	assert_int_equal(gnutls_cipher_get(connection_of(&a)->tls), expected);
+	same_next_keys_as_the_library(connection_of(&a)->conn, secret_len);
 	talk();
 	for (unsigned i = 0; i < 6; i++)
 		update_keys(i % 3 == 1 ? &b : &a);
@@ -350,9 +386,9 @@ static void keys_are_updated_with(const char *cipher, gnutls_cipher_algorithm_t 
 static void keys_are_updated(void **state)
 {
 	(void)state;
-	keys_are_updated_with("AES-128-GCM", GNUTLS_CIPHER_AES_128_GCM);
-	keys_are_updated_with("AES-256-GCM", GNUTLS_CIPHER_AES_256_GCM);
-	keys_are_updated_with("CHACHA20-POLY1305", GNUTLS_CIPHER_CHACHA20_POLY1305);
+	keys_are_updated_with("AES-128-GCM", GNUTLS_CIPHER_AES_128_GCM, 32);
+	keys_are_updated_with("AES-256-GCM", GNUTLS_CIPHER_AES_256_GCM, 48);
+	keys_are_updated_with("CHACHA20-POLY1305", GNUTLS_CIPHER_CHACHA20_POLY1305, 32);
 }
 
 int main(void)
