@@ -171,6 +171,9 @@ void quic_input_stream(struct quic_connection *connection, const uint8_t *bytes,
 {
 	size_t taken = 0;
 	bool behind = connection->backlog.len > 0;
+	/* The end of the stream comes without bytes. */
+	if (len == 0)
+		return;
 	if (connection->state == QUIC_ADOPTED && !behind && connection->quic->output != NULL && connection->error == 0)
 		taken = take(connection, bytes, len);
 	keep(connection, bytes + taken, len - taken);

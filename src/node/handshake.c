@@ -48,11 +48,14 @@ static void on_ready(void *context, int events, int error)
 {
 	struct handshake *handshake = context;
 	(void)events;
-	int result = error != 0 ? error : tls_handshake_step(handshake->tls);
+	/* Polling only says that something is wrong; the next step says what. */
+	int result = tls_handshake_step(handshake->tls);
+	if (result == -EAGAIN && error != 0)
+		result = error;
 	if (result == -EAGAIN)
 		loop_io_watch(handshake->io, tls_handshake_wants(handshake->tls) == TLS_WANTS_WRITABLE ? LOOP_WRITABLE : LOOP_READABLE);
 	else
-		finish(handshake, result, result != 0 ? tls_handshake_error_text(handshake->tls) : NULL);
+		finish(handshake, result, result != 0 && result != error ? tls_handshake_error_text(handshake->tls) : NULL);
 }
 
 static void on_timeout(void *context)

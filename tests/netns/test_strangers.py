@@ -331,7 +331,8 @@ def test_private_peer_that_answers_with_noise(lab):
 
 def test_private_peer_that_never_answers(lab):
   lines = check_foreign_server(lab, "tcp", socket.SOCK_STREAM, [], NETWORK)
-  check(len(lines) == 1, "\n".join(lines))
+  # That it ends during an attempt is another cause.
+  check(len(lines) in (1, 2), "\n".join(lines))
 
 
 def without_vsock():

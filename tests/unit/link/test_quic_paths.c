@@ -128,7 +128,11 @@ static int relay_socket(void)
 {
 	const struct sockaddr_storage any = loopback(AF_INET, 0);
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int room = 8 << 20;
 	assert_true(fd >= 0);
+	/* What is lost is to be lost by the relay, not in front of it. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) != 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	assert_int_equal(bind(fd, (const struct sockaddr *)&any, sizeof(struct sockaddr_in)), 0);
 	return fd;
 }
