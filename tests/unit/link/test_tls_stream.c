@@ -156,7 +156,7 @@ static void blocked_again_and_again(void **state)
 		}
 		for (int i = 0; i < 2; i++) {
 			flow_drain(&flows[i], 1 + rng_below(&rng, STREAM_READ_SIZE));
-			assert_true(flows[i].blocked > 10);
+			assert_true(flows[i].blocked > 0);
 			free(flows[i].sent);
 		}
 		link_free(links[SERVER]);
