@@ -8,7 +8,6 @@
 enum {
 	BATCHES_PER_TURN = 8,	/* then others get their turn */
 	UNFINISHED_US = 1000,
-	TLV_SIZE_MIN = 5,	/* the shortest known TLV */
 	EVENTS_OF_VECTOR = (QUIC_VECTOR_BYTES + FRAME_SIZE_MAX) / TLV_SIZE_MIN,	/* at most */
 };
 

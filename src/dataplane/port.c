@@ -8,7 +8,6 @@
 #include "dataplane/lane_internal.h"
 
 enum {
-	TLV_SIZE_MIN = 5,	/* the shortest known TLV: bytes yield no more TLVs than their number divided by this */
 	READ_SIZE_MIN = 512,	/* less is not worth a system call */
 	READ_MORE_FROM = 16384,	/* so much in one read means that more will be there soon */
 	READ_ALIGNMENT = 64,

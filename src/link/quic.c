@@ -54,6 +54,7 @@ struct quic *quic_new(const struct quic_config *config)
 	quic->lanes = config->lanes;
 	list_init(&quic->connections);
 	list_init(&quic->dead);
+	list_init(&quic->strangers);
 	list_init(&quic->dirty);
 	list_init(&quic->waiting);
 	list_init(&quic->events);
@@ -164,6 +165,7 @@ struct link *quic_adopt(struct quic *quic, uint64_t id, uint32_t peer)
 	connection->is_link = true;
 	connection->peer = peer;
 	quic->pending -= connection->server;
+	list_remove(&connection->stranger);
 	if (connection->backlog.len > 0)
 		quic_enlist(&quic->waiting, &connection->waiting);
 	return &connection->link;

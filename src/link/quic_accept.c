@@ -81,10 +81,8 @@ static bool same_prefix(const union udp_address *a, const union udp_address *b)
 static unsigned count_pending(const struct quic *quic, const union udp_address *remote)
 {
 	unsigned count = 0;
-	list_foreach (&quic->connections, node, next) {
-		const struct quic_connection *other = container_of(node, const struct quic_connection, node);
-		count += other->server && other->state < QUIC_ADOPTED && same_prefix(&other->remote, remote);
-	}
+	list_foreach (&quic->strangers, node, next)
+		count += same_prefix(&container_of(node, struct quic_connection, stranger)->remote, remote);
 	return count;
 }
 

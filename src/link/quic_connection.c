@@ -142,6 +142,9 @@ static struct quic_connection *allocate(struct quic *quic, unsigned socket, cons
 	list_init(&connection->event);
 	name_link(connection);
 	list_append(&quic->connections, &connection->node);
+	list_init(&connection->stranger);
+	if (server)
+		list_append(&quic->strangers, &connection->stranger);
 	quic->count++;
 	quic->pending += server;
 	quic->sockets[socket].dials += !server;
@@ -299,6 +302,7 @@ void quic_connection_end(struct quic_connection *connection, int error, const ch
 	connection->text = text;
 	connection->offered = connection->writable = false;
 	list_remove(&connection->event);
+	list_remove(&connection->stranger);
 	if (connection->ended)
 		quic_enlist(&quic->events, &connection->event);
 	quic->count--;

@@ -61,6 +61,7 @@ struct quic_connection {
 	struct link link;
 	struct quic *quic;
 	struct list node;		/* of the endpoint's connections, or of its dead */
+	struct list stranger;		/* of the accepted ones that are not links yet, or of none */
 	struct list dirty, waiting, event;	/* in lists of the endpoint, or in none */
 	struct timer timer;
 	enum quic_state state;
@@ -119,7 +120,7 @@ struct quic {
 	uint64_t now_us;
 	struct quic_ids ids;
 	struct timers timers;		/* its unit here is the microsecond */
-	struct list connections, dead;
+	struct list connections, dead, strangers;
 	struct list dirty;		/* with something to send, or another deadline */
 	struct list waiting;		/* links with a backlog */
 	struct list events;

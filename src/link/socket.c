@@ -31,6 +31,12 @@ int socket_connect_result(int fd)
 	return -error;
 }
 
+void socket_close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 void socket_address_text(const struct sockaddr_storage *address, char *text, size_t size)
 {
 	char ip[IP6_TEXT_SIZE];

@@ -26,6 +26,9 @@ int socket_set_mark(int fd, const struct socket_options *options);
 /* The result of a started connect once the descriptor is writable: 0 or a negative errno. */
 int socket_connect_result(int fd);
 
+/* Closes a descriptor that became no link; -1 is fine. */
+void socket_close_fd(int fd);
+
 /* "192.0.2.1:9651", "[2001:db8::1]:9651", "[fe80::1%3]:9651". */
 void socket_address_text(const struct sockaddr_storage *address, char *text, size_t size);
 

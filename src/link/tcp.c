@@ -99,11 +99,6 @@ int tcp_connect_start(const struct sockaddr *address, socklen_t len, const struc
 	return fd;
 }
 
-int tcp_connect_result(int fd)
-{
-	return socket_connect_result(fd);
-}
-
 int tcp_name(int fd, const char *protocol, char name[static LINK_NAME_SIZE])
 {
 	struct sockaddr_storage local = {0}, remote = {0};
@@ -166,10 +161,4 @@ struct link *tcp_link_new(int fd)
 	if (link == NULL)
 		close(fd);
 	return link;
-}
-
-void tcp_close(int fd)
-{
-	if (fd >= 0)
-		close(fd);
 }

@@ -28,18 +28,12 @@ uint16_t tcp_local_port(int fd);
 /* Takes the next connection. Returns the descriptor, or a negative errno (-EAGAIN: none there). */
 int tcp_accept(int listener, struct sockaddr_storage *ret_remote);
 
-/* Starts to connect. Returns the descriptor (writable once done) or a negative errno. */
+/* Starts to connect. Returns the descriptor (writable once done: socket_connect_result()) or a negative errno. */
 int tcp_connect_start(const struct sockaddr *address, socklen_t len, const struct socket_options *options);
-
-/* The result of a started connect once the descriptor is writable: 0 or a negative errno. */
-int tcp_connect_result(int fd);
 
 /* A link over a connected socket, named "TCP LOCAL <-> REMOTE". Takes the descriptor over; on NULL (no memory, or the
  * socket is already dead) it is closed. */
 struct link *tcp_link_new(int fd);
-
-/* Closes a descriptor of the above that became no link. */
-void tcp_close(int fd);
 
 /* ---- for links over TCP that are more than TCP; inside the room --------------------------------------------------- */
 

@@ -40,39 +40,6 @@ struct tls_network {
 	uint8_t key[TLS_NETWORK_KEY_SIZE];
 };
 
-/* Bytes of the UTF-8 code point at the front, 0 when there is none. `text` ends with a zero byte, which continues none. */
-static size_t utf8_length(const char *text)
-{
-	uint8_t lead = (uint8_t)text[0], second = (uint8_t)text[1];
-	size_t len = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
-	/* Longer than need be, a surrogate, above 0x10ffff. */
-	if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90) ||
-	    (lead == 0xf4 && second > 0x8f))
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if (((uint8_t)text[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
-}
-
-static bool is_utf8(const char *text)
-{
-	for (size_t len; *text != 0; text += len)
-		if ((len = utf8_length(text)) == 0)
-			return false;
-	return true;
-}
-
-const char *tls_network_name_error(const char *name)
-{
-	size_t len = strlen(name);
-	if (len < TLS_NETWORK_NAME_MIN)
-		return "is too short: a network name has at least 2 bytes";
-	if (len > TLS_NETWORK_NAME_MAX)
-		return "is too long: a network name has at most 64 bytes";
-	return is_utf8(name) ? NULL : "is not UTF-8";
-}
-
 static int answer_identity(gnutls_session_t session, const gnutls_datum_t *identity, gnutls_datum_t *ret_key);
 
 static bool init_client(struct tls_network *network)
@@ -95,7 +62,7 @@ static bool init_server(struct tls_network *network)
 
 struct tls_network *tls_network_new(const char *name, const uint8_t key[static TLS_NETWORK_KEY_SIZE])
 {
-	assert(tls_network_name_error(name) == NULL);
+	assert(strlen(name) <= TLS_NETWORK_NAME_MAX);
 	struct tls_network *network = calloc(1, sizeof(*network));
 	if (network == NULL)
 		return NULL;

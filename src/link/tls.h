@@ -20,19 +20,14 @@
 #include "link/link.h"
 
 enum {
-	TLS_NETWORK_NAME_MIN = 2,	/* bytes */
-	TLS_NETWORK_NAME_MAX = 64,
+	TLS_NETWORK_NAME_MAX = 64,	/* bytes */
 	TLS_NETWORK_KEY_SIZE = 32,
 };
 
 /* ---- private network --------------------------------------------------------------------------------------------- */
 
-/* What is wrong with a network name, in words that follow it: "is not UTF-8". NULL when it is 2 to 64 bytes of UTF-8.
- * Static. */
-const char *tls_network_name_error(const char *name);
-
 /* Name and key of a private network, for both roles. Copies both, wipes the key when freed. Returns NULL without memory.
- * `name` has no error. */
+ * `name` has at most TLS_NETWORK_NAME_MAX bytes; what a good one is, is said where it is read (cli/values.h). */
 struct tls_network;
 struct tls_network *tls_network_new(const char *name, const uint8_t key[static TLS_NETWORK_KEY_SIZE]);
 

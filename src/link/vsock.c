@@ -69,11 +69,6 @@ int vsock_connect_start(uint32_t cid, uint32_t port)
 	return unless(started ? 0 : -errno, fd);
 }
 
-int vsock_connect_result(int fd)
-{
-	return socket_connect_result(fd);
-}
-
 static int name_connection(int fd, char name[static LINK_NAME_SIZE])
 {
 	struct sockaddr_vm local = {0}, remote = {0};
@@ -101,10 +96,4 @@ struct link *vsock_link_new(int fd)
 	if (link == NULL)
 		close(fd);
 	return link;
-}
-
-void vsock_close(int fd)
-{
-	if (fd >= 0)
-		close(fd);
 }

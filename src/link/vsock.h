@@ -24,18 +24,12 @@ int vsock_listen(uint32_t port);
 /* Takes the next connection. Returns the descriptor, or a negative errno (-EAGAIN: none there). */
 int vsock_accept(int listener, uint32_t *ret_cid, uint32_t *ret_port);
 
-/* Starts to connect. Returns the descriptor (writable once done), or a negative errno (-EAFNOSUPPORT as above). */
+/* Starts to connect. Returns the descriptor (writable once done: socket_connect_result(), among others -ECONNRESET when nobody
+ * listens there and -ENODEV when no machine has this context id), or a negative errno (-EAFNOSUPPORT as above). */
 int vsock_connect_start(uint32_t cid, uint32_t port);
-
-/* The result of a started connect once the descriptor is writable: 0 or a negative errno, among them -ECONNRESET (nobody
- * listens there) and -ENODEV (no machine has this context id). */
-int vsock_connect_result(int fd);
 
 /* A link over a connected socket, named "VSOCK CID:PORT <-> CID:PORT", local before remote. Takes the descriptor over; on
  * NULL (no memory, or the socket is already dead) it is closed. */
 struct link *vsock_link_new(int fd);
-
-/* Closes a descriptor of the above that became no link; -1 is fine. */
-void vsock_close(int fd);
 
 #endif

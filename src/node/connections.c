@@ -30,6 +30,16 @@ static struct connection *connection_of_id(const struct node *node, uint64_t id)
 	return NULL;
 }
 
+bool may_tell(struct node *node, struct log_limit *limit)
+{
+	unsigned suppressed;
+	if (!log_allowed(limit, loop_now_ms(node->loop), &suppressed))
+		return false;
+	if (suppressed > 0)
+		log_info("peers", "(%u more lines of this kind left out)", suppressed);
+	return true;
+}
+
 const char *cause_text(int error, char text[static 64])
 {
 	const char *words = peers_error_words(error);
@@ -168,13 +178,9 @@ void connections_act(struct node *node)
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
-void connection_heard(struct node *node, uint32_t peer)
+static void log_connected(struct node *node, const struct connection *connection)
 {
-	struct connection *connection = connection_of_peer(node, peer);
 	char text[ENDPOINT_TEXT_SIZE], address[ENDPOINT_ADDRESS_SIZE];
-	if (connection == NULL || connection->heard)
-		return;
-	connection->heard = true;
 	if (connection->inbound)
 		listen_log_arrival(node, &connection->remote);
 	else if (connection->named.family == ENDPOINT_NAME)
@@ -182,6 +188,31 @@ void connection_heard(struct node *node, uint32_t peer)
 			 endpoint_address_text(&connection->remote, address));
 	else
 		log_info("peers", "Connected to %s", endpoint_text(&connection->named, text));
+}
+
+/* Nothing would be routed over it. The end that was accepted goes with the one that was dialled. */
+static void close_self(struct node *node, const struct connection *connection)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+	bool is_news = false;
+	if (!connection->inbound)
+		peers_closed_self(node->peers, connection->id, loop_now_ms(node->loop), &is_news);
+	if (is_news)
+		log_warn("peers", "%s leads back to this node: take it out of the peers",
+			 endpoint_text(&connection->named, text));
+}
+
+void connection_heard(struct node *node, uint32_t peer, const struct tlv_update *update)
+{
+	struct connection *connection = connection_of_peer(node, peer);
+	if (connection == NULL || connection->heard)
+		return;
+	connection->heard = true;
+	connection->is_self = update->metric == 0 && router_id_equal(&update->router_id, &node->router_id);
+	if (connection->is_self)
+		close_self(node, connection);
+	else
+		log_connected(node, connection);
 }
 
 static const char *closing_text(const struct lane_event *event, char cause[static 64])
@@ -204,10 +235,9 @@ static void log_closed(struct node *node, const struct connection *connection, c
 {
 	char text[ENDPOINT_TEXT_SIZE], cause[64];
 	const char *why = closing_text(event, cause);
-	unsigned suppressed;
 	if (!connection->inbound)
 		log_info("peers", "Lost the connection to %s: %s", endpoint_text(&connection->named, text), why);
-	else if (log_allowed(&node->protocol_log, loop_now_ms(node->loop), &suppressed))
+	else if (may_tell(node, &node->protocol_log))
 		log_info("peers", "The connection from %s ended: %s", endpoint_text(&connection->remote, text), why);
 }
 
@@ -229,7 +259,7 @@ static void end_unheard(struct node *node, const struct connection *connection, 
 		return;
 	}
 	enum peers_news news = peers_unheard(node->peers, connection->id, error, loop_now_ms(node->loop));
-	dial_log_failure(&connection->named, news, error, text);
+	dial_log_failure(node, &connection->named, news, error, text);
 }
 
 void connection_closed(struct node *node, const struct lane_event *event)
@@ -245,9 +275,9 @@ void connection_closed(struct node *node, const struct lane_event *event)
 		return;
 	peers_count_bytes(node->peers, connection->id, event->closed.rx_bytes - connection->counted_rx,
 			  event->closed.tx_bytes - connection->counted_tx);
-	if (connection->heard)
+	if (connection->heard && !connection->is_self)
 		log_closed(node, connection, event);
-	else if (event->closed.error != 0)
+	else if (!connection->heard && event->closed.error != 0)
 		end_unheard(node, connection, event);
 	give_up(node, connection);
 }

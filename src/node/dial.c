@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "link/socket.h"
 #include "link/tcp.h"
 #include "link/vsock.h"
 #include "node/node_internal.h"
@@ -46,7 +47,7 @@ struct dialler {
 static void stop_dialling(struct attempt *attempt)
 {
 	loop_io_free(attempt->io);
-	tcp_close(attempt->fd);
+	socket_close_fd(attempt->fd);
 	handshake_cancel(attempt->handshake);
 	attempt->io = NULL;
 	attempt->fd = -1;
@@ -65,24 +66,30 @@ static void attempt_free(struct attempt *attempt)
 
 /* ---- ends -------------------------------------------------------------------------------------------------------- */
 
-void dial_log_failure(const struct endpoint *endpoint, enum peers_news news, int error, const char *text)
+/* Anybody on a link can make this node dial there. */
+static bool is_on_link(const struct endpoint *endpoint)
+{
+	return endpoint->family == ENDPOINT_IPV6 && endpoint->scope != 0;
+}
+
+void dial_log_failure(struct node *node, const struct endpoint *endpoint, enum peers_news news, int error, const char *text)
 {
 	char name[ENDPOINT_TEXT_SIZE], cause[64];
 	endpoint_text(endpoint, name);
 	if (text == NULL)
 		text = cause_text(error, cause);
-	if (news == PEERS_NEWS)
-		log_warn("peers", "%s: %s, trying again every few seconds", name, text);
-	else if (news == PEERS_FORGOTTEN)
-		log_info("peers", "%s: %s, forgotten until the neighbour announces itself again", name, text);
-	else
+	if (news == PEERS_NO_NEWS || (is_on_link(endpoint) && !may_tell(node, &node->neighbour_log)))
 		log_debug("peers", "%s: %s", name, text);
+	else if (news == PEERS_NEWS)
+		log_warn("peers", "%s: %s, trying again every few seconds", name, text);
+	else
+		log_info("peers", "%s: %s, forgotten until the neighbour announces itself again", name, text);
 }
 
 static void tell_failed(struct node *node, const struct endpoint *endpoint, uint64_t ticket, int error, const char *text)
 {
 	enum peers_news news = peers_connect_failed(node->peers, ticket, error, loop_now_ms(node->loop));
-	dial_log_failure(endpoint, news, error, text);
+	dial_log_failure(node, endpoint, news, error, text);
 }
 
 static void dial_next(struct attempt *attempt);
@@ -148,7 +155,7 @@ static void on_connect_ready(void *context, int events, int error)
 {
 	struct attempt *attempt = context;
 	(void)events;
-	int result = tcp_connect_result(attempt->fd), fd = attempt->fd;
+	int result = socket_connect_result(attempt->fd), fd = attempt->fd;
 	if (result != 0 || error != 0) {
 		target_failed(attempt, result != 0 ? result : error, NULL);
 		return;

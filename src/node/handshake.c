@@ -68,13 +68,13 @@ struct handshake *handshake_start(struct node *node, int fd, bool server,
 {
 	struct handshake *handshake = calloc(1, sizeof(*handshake));
 	if (handshake == NULL) {
-		tcp_close(fd);
+		socket_close_fd(fd);
 		return NULL;
 	}
 	*handshake = (struct handshake){.node = node, .callback = callback, .context = context};
 	handshake->tls = tls_handshake_new(node->resources.network, fd, server);
 	if (handshake->tls != NULL) {
-		handshake->io = loop_io_new(node->loop, fd, on_ready, handshake);
+		handshake->io = loop_io_new(node->loop, tls_handshake_fd(handshake->tls), on_ready, handshake);
 		handshake->timeout = loop_timer_new(node->loop, on_timeout, handshake);
 	}
 	if (handshake->io == NULL || handshake->timeout == NULL) {

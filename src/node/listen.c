@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "link/socket.h"
 #include "link/tcp.h"
 #include "link/vsock.h"
 #include "node/node_internal.h"
@@ -58,12 +59,8 @@ struct listeners {
 static void log_inbound(struct node *node, const struct endpoint *remote, const char *what)
 {
 	char text[ENDPOINT_TEXT_SIZE];
-	unsigned suppressed;
-	if (!log_allowed(&node->inbound_log, loop_now_ms(node->loop), &suppressed))
-		return;
-	if (suppressed > 0)
-		log_info("peers", "(%u more lines about inbound connections left out)", suppressed);
-	log_info("peers", "%s %s", what, endpoint_text(remote, text));
+	if (may_tell(node, &node->inbound_log))
+		log_info("peers", "%s %s", what, endpoint_text(remote, text));
 }
 
 /* Where a remote is at: its IPv4 address, or IPv6 /64. */
@@ -105,7 +102,7 @@ void listen_log_failure(struct node *node, const struct endpoint *remote, int er
 	char name[ENDPOINT_TEXT_SIZE], cause[64];
 	if (text == NULL)
 		text = cause_text(error, cause);
-	if (is_news(node, remote, error))
+	if (is_news(node, remote, error) && may_tell(node, &node->inbound_log))
 		log_warn("peers", "%s could not connect: %s", endpoint_text(remote, name), text);
 	else
 		log_debug("peers", "%s could not connect: %s", endpoint_text(remote, name), text);
@@ -191,7 +188,7 @@ static void start_handshake(struct node *node, int fd, const struct endpoint *re
 {
 	struct arrival *arrival = has_room_for(node, remote) ? calloc(1, sizeof(*arrival)) : NULL;
 	if (arrival == NULL) {
-		tcp_close(fd);
+		socket_close_fd(fd);
 		return;
 	}
 	*arrival = (struct arrival){.node = node, .remote = *remote};
@@ -214,7 +211,7 @@ static int accept_one(const struct listener *listener, struct endpoint *ret_remo
 	int fd = tcp_accept(listener->fd, &address);
 	enum endpoint_protocol protocol = listener->node->resources.network != NULL ? ENDPOINT_TLS : ENDPOINT_TCP;
 	if (fd >= 0 && endpoint_from_sockaddr(protocol, (struct sockaddr *)&address, ret_remote) != 0) {
-		tcp_close(fd);
+		socket_close_fd(fd);
 		return -ECONNABORTED;
 	}
 	return fd;

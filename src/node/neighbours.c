@@ -41,7 +41,7 @@ struct neighbours {
 static void found(struct node *node, const struct endpoint *endpoint)
 {
 	char text[ENDPOINT_TEXT_SIZE];
-	if (peers_add_discovered(node->peers, endpoint, loop_now_ms(node->loop)) == 0)
+	if (peers_add_discovered(node->peers, endpoint, loop_now_ms(node->loop)) == 0 && may_tell(node, &node->neighbour_log))
 		log_info("peers", "Found a neighbour: %s", endpoint_text(endpoint, text));
 }
 

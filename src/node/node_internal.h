@@ -26,7 +26,8 @@ struct connection {
 	struct endpoint remote;	/* where it leads */
 	struct endpoint named;	/* dialled: as the peer manager has it, perhaps a host name */
 	bool inbound;
-	bool heard;		/* the far end has said something: it is a node */
+	bool heard;		/* the far end has announced itself: it is a node */
+	bool is_self;		/* this one */
 	char name[LINK_NAME_SIZE];
 };
 
@@ -57,7 +58,7 @@ struct node {
 	struct connection **by_peer;		/* by the low 16 bits of the handle; compare the whole handle */
 	uint64_t next_connection;
 	struct parcel *ready, **ready_tail;	/* parcels whose route or key appeared, to be handled again */
-	struct log_limit inbound_log, protocol_log;
+	struct log_limit inbound_log, protocol_log, neighbour_log;
 	bool left_behind;	/* a name is still being resolved by a helper thread */
 };
 
@@ -68,8 +69,8 @@ void connections_stop(struct node *node);
 /* Carries out what the peer manager decided. */
 void connections_act(struct node *node);
 
-/* A peer said something; of interest is the first time. */
-void connection_heard(struct node *node, uint32_t peer);
+/* A peer sent an Update: the first thing that every node does. */
+void connection_heard(struct node *node, uint32_t peer, const struct tlv_update *update);
 
 /* The lane closed a link. */
 void connection_closed(struct node *node, const struct lane_event *event);
@@ -93,6 +94,9 @@ bool connection_adopt(struct node *node, struct connection *connection, const st
 /* Where an offered link comes from; an IPv4 address in its IPv6 form, as connections to the other listeners have it. */
 void offer_remote(const struct lane_event *offer, struct sockaddr_storage *ret);
 
+/* Whether a line that others can provoke may be written; says how many were left out since the last one. */
+bool may_tell(struct node *node, struct log_limit *limit);
+
 /* "connection refused": the system's words without their capital. */
 const char *cause_text(int error, char text[static 64]);
 
@@ -102,7 +106,7 @@ void dial_close(struct node *node);
 void dial_start(struct node *node, const struct endpoint *endpoint, uint64_t ticket);
 
 /* Tells of an attempt that came to nothing; `text` NULL: what the error means. */
-void dial_log_failure(const struct endpoint *endpoint, enum peers_news news, int error, const char *text);
+void dial_log_failure(struct node *node, const struct endpoint *endpoint, enum peers_news news, int error, const char *text);
 
 /* A lane has made, or not, what it was asked to dial. */
 void dial_offered(struct node *node, const struct lane_event *event);

@@ -189,7 +189,8 @@ static void handle_lane_event(struct node *node, const struct lane_event *event,
 {
 	switch (event->type) {
 	case LANE_TLV:
-		connection_heard(node, event->peer);
+		if (event->tlv.type == TLV_UPDATE)
+			connection_heard(node, event->peer, &event->tlv.update);
 		router_handle_tlv(node->router, event->peer, &event->tlv, now_ms);
 		break;
 	case LANE_PARCEL:

@@ -180,10 +180,10 @@ bool resources_take(const struct node_config *config, struct resources *ret, str
 
 void resources_release(struct resources *resources)
 {
-	tcp_close(resources->listener);
-	tcp_close(resources->api_listener);
-	tcp_close(resources->vsock_listener);
-	tcp_close(resources->beacon_socket);
+	socket_close_fd(resources->listener);
+	socket_close_fd(resources->api_listener);
+	socket_close_fd(resources->vsock_listener);
+	socket_close_fd(resources->beacon_socket);
 	quic_close_sockets(resources->quic_sockets, LANES_MAX);
 	quic_identity_free(resources->quic_identity);
 	tls_network_free(resources->network);

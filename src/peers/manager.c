@@ -483,7 +483,7 @@ void peers_closed(struct peers *peers, uint64_t connection, uint64_t now_ms)
 		lost(peers, peer, now_ms);
 }
 
-int peers_closed_self(struct peers *peers, uint64_t connection, uint64_t now_ms)
+int peers_closed_self(struct peers *peers, uint64_t connection, uint64_t now_ms, bool *ret_news)
 {
 	struct peer_link *link = peermap_find_connection(&peers->map, connection);
 	if (link == NULL)
@@ -493,6 +493,7 @@ int peers_closed_self(struct peers *peers, uint64_t connection, uint64_t now_ms)
 	if (close_links(peers, peer) < 0)
 		return -ENOMEM;
 	peers->counters.closed_self++;
+	*ret_news = peer->error_before != -ELOOP;
 	if (peer->type != PEER_STATIC) {
 		forget(peers, peer);
 		return 0;

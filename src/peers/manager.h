@@ -122,8 +122,9 @@ void peers_closed(struct peers *peers, uint64_t connection, uint64_t now_ms);
 
 /* A connection turned out to lead to this node itself. It is to be closed (an action). A static entry gets -ELOOP as
  * its last error and is tried again every PEERS_SELF_RETRY_MS, other entries are forgotten. To be told of the end that
- * was dialled, which also learns of it; the accepted end goes with it. Returns 0, -ENOENT or -ENOMEM. */
-int peers_closed_self(struct peers *peers, uint64_t connection, uint64_t now_ms);
+ * was dialled, which also learns of it; the accepted end goes with it. Returns 0, -ENOENT or -ENOMEM; `ret_news` tells
+ * whether a person should hear of it: the endpoint did not lead here the last time. */
+int peers_closed_self(struct peers *peers, uint64_t connection, uint64_t now_ms, bool *ret_news);
 
 /* Addresses or routes of this host changed: every entry that waits is due within 250 ms, its failures are forgotten
  * and it has a few quick redials, these once in 30 s. Running attempts, and entries that lead to this node, are left

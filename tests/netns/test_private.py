@@ -11,7 +11,7 @@ import threading
 from netlab import Skipped, check, wait_for
 from node import NETWORK, PORT, endpoint
 from test_start import check_told, start_in_vain
-from traffic import check_every_size, check_tcp, check_udp, start_server, wait_reachable
+from traffic import check_carries, wait_reachable
 
 OTHER_KEY = NETWORK[0], bytes(32)
 OTHER_NAME = "elsewhere", NETWORK[1]
@@ -37,14 +37,7 @@ def check_link(lab, protocol, over6):
     check([peer["endpoint"]["proto"] for peer in peers] == [shown], f"{node.name}: {peers}")
     hop = node.selected_route(nodes[0] if node is nodes[1] else nodes[1])["nextHop"]
     check(hop.startswith("TLS "), f"{node.name} is connected in plain: {hop}")
-  for here, there in nodes, nodes[::-1]:
-    check_every_size(here.namespace, there.address)
-  start_server(nodes[0].namespace)
-  check_tcp(nodes[1].namespace, nodes[0].address, lab.seconds, steady=not lab.sanitized)
-  for reverse in False, True:
-    check_udp(nodes[1].namespace, nodes[0].address, 2, reverse=reverse)
-  for node in nodes:
-    check(not node.lost(), f"{node.name} lost its link:\n{node.log_tail()}")
+  check_carries(nodes, lab)
   for node in nodes:
     node.kill()
     node.start()

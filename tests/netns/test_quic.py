@@ -10,7 +10,7 @@ from diamond import Diamond, Flow
 from netlab import Skipped, check, wait_for
 from node import endpoint
 from test_start import check_told, start_in_vain
-from traffic import check_every_size, check_tcp, check_udp, ping, start_server, wait_reachable
+from traffic import check_carries, check_every_size, ping, wait_reachable
 
 PORT = 7001
 
@@ -38,15 +38,8 @@ def check_is_quic(nodes):
 def check_link(lab, over6):
   nodes = pair(lab, over6)
   check_is_quic(nodes)
-  for here, there in nodes, nodes[::-1]:
-    check_every_size(here.namespace, there.address)
-  start_server(nodes[0].namespace)
-  check_tcp(nodes[1].namespace, nodes[0].address, lab.seconds, steady=not lab.sanitized)
-  for reverse in False, True:
-    # Packets of 1400 bytes are larger than a datagram of QUIC can be: they go over the stream.
-    check_udp(nodes[1].namespace, nodes[0].address, 2, reverse=reverse)
-  for node in nodes:
-    check(not node.lost(), f"{node.name} lost its link:\n{node.log_tail()}")
+  # Packets of 1400 bytes are larger than a datagram of QUIC can be: they go over the stream.
+  check_carries(nodes, lab)
   for node in nodes:
     node.kill()
     node.start()

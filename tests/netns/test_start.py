@@ -3,9 +3,10 @@
 import os
 import socket
 import subprocess
+import time
 
-from netlab import Skipped, check
-from node import API, PORT
+from netlab import Skipped, check, wait_for
+from node import API, PORT, endpoint
 
 
 def start_in_vain(node, wrapper=()):
@@ -145,6 +146,18 @@ def test_unreachable_peer_is_told_once(lab):
   space.run(["sleep", "12"])
   told = [line for line in node.log().splitlines() if f"127.0.0.1:{PORT}" in line and "refused" in line]
   check(len(told) == 1, f"{len(told)} lines:\n{node.log()}")
+
+
+def test_peer_that_is_the_node_itself(lab):
+  """Over each transport it is told once, and there is no link that leads nowhere."""
+  space = lab.namespace("a")
+  peers = [endpoint("tcp", "127.0.0.1"), endpoint("quic", "127.0.0.1"), endpoint("quic", "::1")]
+  node = lab.node(space, quic=True, peers=peers).start()
+  wait_for(lambda: len(node.log_lines("leads back to this node")) == len(peers), "all are told")
+  wait_for(lambda: not node.live_peers(), "no connection is left")
+  time.sleep(2)
+  check(len(node.log_lines("leads back to this node")) == len(peers), node.log_tail())
+  check(not node.live_peers() and not node.log_lines("Connected to"), node.log_tail())
 
 
 def test_client_commands(lab):

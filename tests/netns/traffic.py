@@ -105,6 +105,18 @@ def check_udp(namespace, address, seconds, bit_rate="2M", reverse=False, size=13
   check(total["packets"] > 0 and total["lost_percent"] < 50, f"UDP {'from' if reverse else 'to'} {address}: {total}")
 
 
+def check_carries(nodes, lab):
+  """A link between two nodes carries packets of every size, and streams of TCP and of full-size UDP, and stays up."""
+  for here, there in nodes, nodes[::-1]:
+    check_every_size(here.namespace, there.address)
+  start_server(nodes[0].namespace)
+  check_tcp(nodes[1].namespace, nodes[0].address, lab.seconds, steady=not lab.sanitized)
+  for reverse in False, True:
+    check_udp(nodes[1].namespace, nodes[0].address, 2, reverse=reverse)
+  for node in nodes:
+    check(not node.lost(), f"{node.name} lost its link:\n{node.log_tail()}")
+
+
 def flood_udp(namespace, address, megabits, seconds, size=1200):
   """Sends datagrams at a bit rate to a port where nobody need listen; returns how many left the socket."""
   def send():

@@ -134,6 +134,14 @@ static void test_words_that_name_no_network(void **state)
 		{"ab\xc3", "network names are UTF-8, this one is not"},
 		{"\xed\xa0\x80", "network names are UTF-8, this one is not"},
 		{"ab\ufffd", "network names are UTF-8, this one is not"},
+		{"a\x80", "network names are UTF-8, this one is not"},
+		{"\xc3\x28", "network names are UTF-8, this one is not"},
+		{"\xc0\xaf", "network names are UTF-8, this one is not"},
+		{"\xe0\x80\xaf", "network names are UTF-8, this one is not"},
+		{"\xe2\x82", "network names are UTF-8, this one is not"},
+		{"\xf0\x80\x80\xaf", "network names are UTF-8, this one is not"},
+		{"\xf4\x90\x80\x80", "network names are UTF-8, this one is not"},
+		{"\xf5\x80\x80\x80", "network names are UTF-8, this one is not"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char error[VALUE_ERROR_SIZE] = "";

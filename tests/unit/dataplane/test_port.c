@@ -320,7 +320,7 @@ static int tcp_pair(struct link **ret_link)
 	assert_int_equal(poll(&poller, 1, 5000), 1);
 	*ret_link = tcp_link_new(tcp_accept(listener, &remote));
 	assert_non_null(*ret_link);
-	tcp_close(listener);
+	socket_close_fd(listener);
 	return far;
 }
 

@@ -141,8 +141,8 @@ static void acknowledged_by_tcp(void **state)
 	}
 	assert_int_equal(count_silent(&f, PEER_1), 0);
 	fixture_stop(&f);
-	tcp_close(far);
-	tcp_close(listener);
+	socket_close_fd(far);
+	socket_close_fd(listener);
 }
 
 int main(void)

@@ -8,26 +8,7 @@
 
 #include <stdio.h>
 
-#include "quic_end.h"
-
-static struct end a, b;
-static struct end *const both[] = {&a, &b};
-
-static int open_both(void **state)
-{
-	(void)state;
-	end_open(&a, 0, 1);
-	end_open(&b, 0, 2);
-	return 0;
-}
-
-static int close_both(void **state)
-{
-	(void)state;
-	end_close(&a);
-	end_close(&b);
-	return 0;
-}
+#include "quic_pair.h"
 
 /* ---- beginning --------------------------------------------------------------------------------------------------- */
 

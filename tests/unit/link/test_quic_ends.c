@@ -6,28 +6,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "quic_end.h"
+#include "quic_pair.h"
 
-static struct end a, b;
-static struct end *const both[] = {&a, &b};
 static struct end *const only_a[] = {&a};
-
-static int open_both(void **state)
-{
-	(void)state;
-	skipped_us = 0;
-	end_open(&a, 0, 1);
-	end_open(&b, 0, 2);
-	return 0;
-}
-
-static int close_both(void **state)
-{
-	(void)state;
-	end_close(&a);
-	end_close(&b);
-	return 0;
-}
 
 /* Moves the clock of all ends on, as if nothing happened meanwhile, in steps in which packets still flow. */
 static void skip_ms(struct end *const *ends, unsigned count, uint64_t ms)

@@ -6,36 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "quic_end.h"
-
-static struct end a, b;
-static struct end *const both[] = {&a, &b};
-
-static int open_pair(void **state)
-{
-	(void)state;
-	end_open(&a, 0, 1);
-	end_open(&b, 0, 2);
-	connect_ends(&a, &b, AF_INET6);
-	return 0;
-}
-
-static int open_pair_ipv4(void **state)
-{
-	(void)state;
-	end_open(&a, 0, 1);
-	end_open(&b, 0, 2);
-	connect_ends(&a, &b, AF_INET);
-	return 0;
-}
-
-static int close_both(void **state)
-{
-	(void)state;
-	end_close(&a);
-	end_close(&b);
-	return 0;
-}
+#include "quic_pair.h"
 
 /* ---- sizes ------------------------------------------------------------------------------------------------------- */
 
@@ -227,13 +198,13 @@ static void blocked_and_writable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(all_sizes_arrive, open_pair_ipv6, close_both),
 		cmocka_unit_test_setup_teardown(all_sizes_arrive, open_pair, close_both),
-		cmocka_unit_test_setup_teardown(all_sizes_arrive, open_pair_ipv4, close_both),
-		cmocka_unit_test_setup_teardown(control_frames_keep_their_order, open_pair, close_both),
-		cmocka_unit_test_setup_teardown(full_vectors, open_pair, close_both),
-		cmocka_unit_test_setup_teardown(thousands_of_datagrams, open_pair, close_both),
-		cmocka_unit_test_setup_teardown(thousands_of_stream_frames, open_pair, close_both),
-		cmocka_unit_test_setup_teardown(blocked_and_writable, open_pair, close_both),
+		cmocka_unit_test_setup_teardown(control_frames_keep_their_order, open_pair_ipv6, close_both),
+		cmocka_unit_test_setup_teardown(full_vectors, open_pair_ipv6, close_both),
+		cmocka_unit_test_setup_teardown(thousands_of_datagrams, open_pair_ipv6, close_both),
+		cmocka_unit_test_setup_teardown(thousands_of_stream_frames, open_pair_ipv6, close_both),
+		cmocka_unit_test_setup_teardown(blocked_and_writable, open_pair_ipv6, close_both),
 	};
 	return cmocka_run_group_tests_name("quic_frames", tests, NULL, NULL);
 }

@@ -8,10 +8,10 @@
 #include <gnutls/crypto.h>
 #include <stdio.h>
 
-#include "quic_end.h"
 #include "crypto/aead_aes.h"
 #include "link/quic_internal.h"
 #include "link/quic_protect.h"
+#include "quic_pair.h"
 
 enum { LEN_MAX = 1500, TAG_SIZE = AEAD_TAG_SIZE, HEADER_MAX = 48 };
 
@@ -134,15 +134,15 @@ static void make_both(const struct suite *suite, const uint8_t *key, struct both
 }
 
 /* Through the same callbacks, as ngtcp2 would. */
-static void delete_both(struct both_contexts *both)
+static void delete_both(struct both_contexts *two)
 {
-	quic_protect_delete_aead(NULL, &both->ours, NULL);
-	quic_protect_delete_aead(NULL, &both->theirs, NULL);
-	quic_protect_delete_cipher(NULL, &both->our_cipher, NULL);
-	quic_protect_delete_cipher(NULL, &both->their_cipher, NULL);
+	quic_protect_delete_aead(NULL, &two->ours, NULL);
+	quic_protect_delete_aead(NULL, &two->theirs, NULL);
+	quic_protect_delete_cipher(NULL, &two->our_cipher, NULL);
+	quic_protect_delete_cipher(NULL, &two->their_cipher, NULL);
 }
 
-static void check_length(const struct both_contexts *both, struct rng *rng, size_t len)
+static void check_length(const struct both_contexts *two, struct rng *rng, size_t len)
 {
 	static uint8_t plain[LEN_MAX + 1], mine[LEN_MAX + TAG_SIZE], model[LEN_MAX + TAG_SIZE], opened[LEN_MAX + 1];
 	uint8_t nonce[AEAD_NONCE_SIZE], header[HEADER_MAX];
@@ -150,35 +150,35 @@ static void check_length(const struct both_contexts *both, struct rng *rng, size
 	fill(rng, plain, len);
 	fill(rng, nonce, sizeof(nonce));
 	fill(rng, header, sizeof(header));
-	assert_int_equal(ngtcp2_crypto_encrypt(model, &both->aead, &both->theirs, plain, len, nonce, sizeof(nonce),
+	assert_int_equal(ngtcp2_crypto_encrypt(model, &two->aead, &two->theirs, plain, len, nonce, sizeof(nonce),
 					       header, header_len),
 			 0);
-	assert_int_equal(quic_protect_encrypt(mine, &both->aead, &both->ours, plain, len, nonce, sizeof(nonce), header,
+	assert_int_equal(quic_protect_encrypt(mine, &two->aead, &two->ours, plain, len, nonce, sizeof(nonce), header,
 					      header_len),
 			 0);
 	assert_memory_equal(mine, model, len + TAG_SIZE);
 	memcpy(mine, plain, len);
-	assert_int_equal(quic_protect_encrypt(mine, &both->aead, &both->ours, mine, len, nonce, sizeof(nonce), header,
+	assert_int_equal(quic_protect_encrypt(mine, &two->aead, &two->ours, mine, len, nonce, sizeof(nonce), header,
 					      header_len),
 			 0);
 	assert_memory_equal(mine, model, len + TAG_SIZE);
 
 	opened[len] = 0xee;
-	assert_int_equal(quic_protect_decrypt(opened, &both->aead, &both->ours, model, len + TAG_SIZE, nonce,
+	assert_int_equal(quic_protect_decrypt(opened, &two->aead, &two->ours, model, len + TAG_SIZE, nonce,
 					      sizeof(nonce), header, header_len),
 			 0);
 	assert_memory_equal(opened, plain, len);
 	assert_int_equal(opened[len], 0xee);
-	assert_int_equal(quic_protect_decrypt(mine, &both->aead, &both->ours, mine, len + TAG_SIZE, nonce,
+	assert_int_equal(quic_protect_decrypt(mine, &two->aead, &two->ours, mine, len + TAG_SIZE, nonce,
 					      sizeof(nonce), header, header_len),
 			 0);
 	assert_memory_equal(mine, plain, len);
 	/* A context of GnuTLS through the same callbacks. */
-	assert_int_equal(quic_protect_encrypt(mine, &both->aead, &both->theirs, plain, len, nonce, sizeof(nonce),
+	assert_int_equal(quic_protect_encrypt(mine, &two->aead, &two->theirs, plain, len, nonce, sizeof(nonce),
 					      header, header_len),
 			 0);
 	assert_memory_equal(mine, model, len + TAG_SIZE);
-	assert_int_equal(quic_protect_decrypt(opened, &both->aead, &both->theirs, mine, len + TAG_SIZE, nonce,
+	assert_int_equal(quic_protect_decrypt(opened, &two->aead, &two->theirs, mine, len + TAG_SIZE, nonce,
 					      sizeof(nonce), header, header_len),
 			 0);
 	assert_memory_equal(opened, plain, len);
@@ -189,14 +189,14 @@ static void same_packets_as_the_library(void **state)
 	(void)state;
 	need_backend();
 	struct rng rng = rng_seeded(9001);
-	struct both_contexts both;
+	struct both_contexts two;
 	uint8_t key[AES_256_KEY_BYTES];
 	for (unsigned i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
 		fill(&rng, key, sizeof(key));
-		make_both(&suites[i], key, &both);
+		make_both(&suites[i], key, &two);
 		for (size_t len = 0; len <= LEN_MAX; len++)
-			check_length(&both, &rng, len);
-		delete_both(&both);
+			check_length(&two, &rng, len);
+		delete_both(&two);
 	}
 }
 
@@ -205,20 +205,20 @@ static void same_masks_as_the_library(void **state)
 	(void)state;
 	need_backend();
 	struct rng rng = rng_seeded(5);
-	struct both_contexts both;
+	struct both_contexts two;
 	uint8_t key[AES_256_KEY_BYTES], sample[AES_BLOCK_BYTES], model[NGTCP2_HP_MASKLEN], mask[NGTCP2_HP_MASKLEN + 1];
 	for (unsigned i = 0; i < 2000; i++) {
 		fill(&rng, key, sizeof(key));
 		fill(&rng, sample, sizeof(sample));
-		make_both(&suites[i % 2], key, &both);
+		make_both(&suites[i % 2], key, &two);
 		mask[NGTCP2_HP_MASKLEN] = 0xee;
-		assert_int_equal(ngtcp2_crypto_hp_mask(model, &both.cipher, &both.their_cipher, sample), 0);
-		assert_int_equal(quic_protect_hp_mask(mask, &both.cipher, &both.our_cipher, sample), 0);
+		assert_int_equal(ngtcp2_crypto_hp_mask(model, &two.cipher, &two.their_cipher, sample), 0);
+		assert_int_equal(quic_protect_hp_mask(mask, &two.cipher, &two.our_cipher, sample), 0);
 		assert_memory_equal(mask, model, sizeof(model));
 		assert_int_equal(mask[NGTCP2_HP_MASKLEN], 0xee);
-		assert_int_equal(quic_protect_hp_mask(mask, &both.cipher, &both.their_cipher, sample), 0);
+		assert_int_equal(quic_protect_hp_mask(mask, &two.cipher, &two.their_cipher, sample), 0);
 		assert_memory_equal(mask, model, sizeof(model));
-		delete_both(&both);
+		delete_both(&two);
 	}
 }
 
@@ -229,18 +229,18 @@ static void tampered_packets_are_refused(void **state)
 	enum { LEN = 50, HEADER = 9, NONCE_AT = HEADER + LEN + TAG_SIZE, WHOLE = NONCE_AT + AEAD_NONCE_SIZE };
 	static const uint8_t zero[LEN];
 	struct rng rng = rng_seeded(6);
-	struct both_contexts both;
+	struct both_contexts two;
 	uint8_t key[AES_256_KEY_BYTES], packet[WHOLE], out[LEN];
 	for (unsigned i = 0; i < 2; i++) {
 		fill(&rng, key, sizeof(key));
 		fill(&rng, packet, sizeof(packet));
-		make_both(&suites[i], key, &both);
-		quic_protect_encrypt(&packet[HEADER], &both.aead, &both.ours, &packet[HEADER], LEN, &packet[NONCE_AT],
+		make_both(&suites[i], key, &two);
+		quic_protect_encrypt(&packet[HEADER], &two.aead, &two.ours, &packet[HEADER], LEN, &packet[NONCE_AT],
 				     AEAD_NONCE_SIZE, packet, HEADER);
 		for (size_t bit = 0; bit < 8 * sizeof(packet); bit++) {
 			packet[bit / 8] ^= (uint8_t)(1 << bit % 8);
 			memset(out, 0xee, sizeof(out));
-			assert_int_equal(quic_protect_decrypt(out, &both.aead, &both.ours, &packet[HEADER],
+			assert_int_equal(quic_protect_decrypt(out, &two.aead, &two.ours, &packet[HEADER],
 							      LEN + TAG_SIZE, &packet[NONCE_AT], AEAD_NONCE_SIZE,
 							      packet, HEADER),
 					 NGTCP2_ERR_DECRYPT);
@@ -248,36 +248,18 @@ static void tampered_packets_are_refused(void **state)
 			packet[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		}
 		for (size_t len = 0; len < LEN + TAG_SIZE; len++)
-			assert_int_equal(quic_protect_decrypt(out, &both.aead, &both.ours, &packet[HEADER], len,
+			assert_int_equal(quic_protect_decrypt(out, &two.aead, &two.ours, &packet[HEADER], len,
 							      &packet[NONCE_AT], AEAD_NONCE_SIZE, packet, HEADER),
 					 NGTCP2_ERR_DECRYPT);
-		delete_both(&both);
+		delete_both(&two);
 	}
 }
 
 /* ---- connections ------------------------------------------------------------------------------------------------- */
 
-static struct end a, b;
 static struct end *const both_ends[] = {&a, &b};
 
-static int open_both(void **state)
-{
-	(void)state;
-	skipped_us = 0;
-	end_open(&a, 0, 1);
-	end_open(&b, 0, 2);
-	return 0;
-}
-
-static int close_both(void **state)
-{
-	(void)state;
-	end_close(&a);
-	end_close(&b);
-	return 0;
-}
-
-/* From now on both ends know only this cipher. */
+/* From now on two ends know only this cipher. */
 static void agree_on(const char *cipher)
 {
 	char priority[128];

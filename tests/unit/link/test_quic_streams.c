@@ -8,27 +8,7 @@
 #include <cmocka.h>
 
 #include "link/quic_internal.h"
-#include "quic_end.h"
-
-static struct end a, b;
-static struct end *const both[] = {&a, &b};
-
-static int open_pair(void **state)
-{
-	(void)state;
-	end_open(&a, 0, 1);
-	end_open(&b, 0, 2);
-	connect_ends(&a, &b, AF_INET);
-	return 0;
-}
-
-static int close_both(void **state)
-{
-	(void)state;
-	end_close(&a);
-	end_close(&b);
-	return 0;
-}
+#include "quic_pair.h"
 
 static struct quic_connection *connection_of(struct end *end)
 {

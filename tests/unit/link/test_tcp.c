@@ -45,7 +45,7 @@ static int connect_to(const void *address, socklen_t len)
 	int fd = tcp_connect_start(address, len, &no_options);
 	assert_true(fd >= 0);
 	wait_for(fd, POLLOUT);
-	assert_int_equal(tcp_connect_result(fd), 0);
+	assert_int_equal(socket_connect_result(fd), 0);
 	return fd;
 }
 
@@ -109,7 +109,7 @@ static void connection_over_ipv4(void **state)
 	wait_for(link_fd(far), POLLIN);
 	assert_int_equal(stream_read(far, shared, STREAM_READ_SIZE), -ENODATA);
 	link_free(far);
-	tcp_close(listener);
+	socket_close_fd(listener);
 }
 
 /* A control frame whose body is its number over and over. */
@@ -188,7 +188,7 @@ static void more_than_the_connection_takes(void **state)
 	assert_int_equal(received, sent);
 	link_free(near);
 	link_free(far);
-	tcp_close(listener);
+	socket_close_fd(listener);
 }
 
 static void connection_over_ipv6(void **state)
@@ -207,7 +207,7 @@ static void connection_over_ipv6(void **state)
 	struct link *link = tcp_link_new(client);
 	assert_string_equal(link_name(link), expected);
 	link_free(link);
-	tcp_close(listener);
+	socket_close_fd(listener);
 }
 
 static void connection_refused(void **state)
@@ -218,12 +218,12 @@ static void connection_refused(void **state)
 	int listener = tcp_listen_on((struct sockaddr *)&address, sizeof(address));
 	assert_true(listener >= 0);
 	address = loopback4(tcp_local_port(listener));
-	tcp_close(listener);
+	socket_close_fd(listener);
 	int fd = tcp_connect_start((struct sockaddr *)&address, sizeof(address), &no_options);
 	if (fd >= 0) {
 		wait_for(fd, POLLOUT);
-		assert_int_equal(tcp_connect_result(fd), -ECONNREFUSED);
-		tcp_close(fd);
+		assert_int_equal(socket_connect_result(fd), -ECONNREFUSED);
+		socket_close_fd(fd);
 	} else {
 		assert_int_equal(fd, -ECONNREFUSED);
 	}
@@ -239,7 +239,7 @@ static void port_in_use(void **state)
 	address = loopback4(port);
 	assert_int_equal(tcp_listen_on((struct sockaddr *)&address, sizeof(address)), -EADDRINUSE);
 	assert_int_equal(tcp_listen_any(port, &no_options), -EADDRINUSE);
-	tcp_close(listener);
+	socket_close_fd(listener);
 }
 
 static void address_of_nobody(void **state)
@@ -262,12 +262,12 @@ static void dead_before_it_was_a_link(void **state)
 	int server = tcp_accept(listener, &remote);
 	struct linger at_once = {.l_onoff = 1};
 	assert_int_equal(setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
-	tcp_close(client);
+	socket_close_fd(client);
 	wait_for(server, POLLIN);
 	assert_null(tcp_link_new(server));
 	assert_int_equal(fcntl(server, F_GETFD), -1);
-	tcp_close(listener);
-	tcp_close(-1);
+	socket_close_fd(listener);
+	socket_close_fd(-1);
 }
 
 /* Setting a mark needs a privilege: without it the socket is refused, never sent from unmarked. */
@@ -287,8 +287,8 @@ static void firewall_mark(void **state)
 	int fd = tcp_connect_start((struct sockaddr *)&address, sizeof(address), &marked);
 	assert_true(fd >= 0);
 	assert_int_equal(option_of(fd, SOL_SOCKET, SO_MARK), 0x51);
-	tcp_close(fd);
-	tcp_close(listener);
+	socket_close_fd(fd);
+	socket_close_fd(listener);
 }
 
 int main(void)

@@ -17,29 +17,6 @@
 
 static uint8_t hello[] = {1, 1, 0, 0, 42, 3, 0, 8, 4, 6, 0x80, 0, 0, 0, 7, 0xd0};
 
-static void names(void **state)
-{
-	(void)state;
-	char name[67];
-	memset(name, 'n', sizeof(name));
-	for (size_t len = 0; len <= 65; len++) {
-		name[len] = 0;
-		const char *error = tls_network_name_error(name);
-		assert_int_equal(error == NULL, len >= 2 && len <= 64);
-		name[len] = 'n';
-	}
-	static const char *const good[] = {"ab", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x8d\x84", "\xf4\x8f\xbf\xbf",
-					   "\xed\x9f\xbf", "\xee\x80\x80", "my net"};
-	static const char *const bad[] = {"a\x80", "\xc3\x28", "a\xc3", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\xaf",
-					  "\xed\xa0\x80", "\xe2\x82", "\xf0\x80\x80\xaf", "\xf4\x90\x80\x80",
-					  "\xf5\x80\x80\x80", "a\xff", "\xf0\x9f\x8d"};
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		assert_null(tls_network_name_error(good[i]));
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_string_equal(tls_network_name_error(bad[i]), "is not UTF-8");
-	tls_network_free(NULL);
-}
-
 static void send_hello(struct link *from, struct link *to)
 {
 	static uint8_t buffer[STREAM_BUFFER_SIZE];
@@ -564,7 +541,7 @@ static void openssl_client(void **state)
 	assert_int_equal(handshake_run(ours), 0);
 	assert_link_with(program, tls_link_new(ours));
 	stop(program);
-	tcp_close(listener);
+	socket_close_fd(listener);
 	tls_network_free(network);
 }
 
@@ -578,9 +555,9 @@ static int connect_soon(uint16_t port)
 		int fd = tcp_connect_start((struct sockaddr *)&address, sizeof(address), &no_options);
 		if (fd >= 0) {
 			wait_for(fd, POLLOUT);
-			if (tcp_connect_result(fd) == 0)
+			if (socket_connect_result(fd) == 0)
 				return fd;
-			tcp_close(fd);
+			socket_close_fd(fd);
 		}
 		poll(NULL, 0, 20);
 	}
@@ -598,7 +575,7 @@ static void openssl_server(void **state)
 	struct tls_network *network = network_new("mynet", 0);
 	int listener = tcp_listen_on((struct sockaddr *)&address, sizeof(address));
 	uint16_t port = tcp_local_port(listener);
-	tcp_close(listener);
+	socket_close_fd(listener);
 	struct program program = openssl("s_server", "-accept", port);
 	int fd = connect_soon(port);
 	assert_true(fd >= 0);
@@ -612,7 +589,6 @@ static void openssl_server(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names),
 		cmocka_unit_test(same_network),
 		cmocka_unit_test(longest_name),
 		cmocka_unit_test(other_networks),

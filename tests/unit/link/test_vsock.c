@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "link/stream.h"
+#include "link/socket.h"
 #include "link/vsock.h"
 
 enum { WAIT_MS = 5000, ANY_PORT = -1, OWN_CID = 1 };
@@ -54,15 +55,15 @@ static void listening(void **state)
 	assert_int_equal(cid, 5);
 	assert_int_equal(port, 6);
 	assert_int_equal(vsock_listen(bound_to(listener).svm_port), -EADDRINUSE);
-	vsock_close(listener);
-	vsock_close(-1);
+	socket_close_fd(listener);
+	socket_close_fd(-1);
 }
 
 /* Waits for a started connect. */
 static int result_of(int fd)
 {
 	struct pollfd poller = {.fd = fd, .events = POLLOUT};
-	return poll(&poller, 1, WAIT_MS) == 1 ? vsock_connect_result(fd) : -ETIMEDOUT;
+	return poll(&poller, 1, WAIT_MS) == 1 ? socket_connect_result(fd) : -ETIMEDOUT;
 }
 
 static int connect_or_skip(uint32_t port)
@@ -71,7 +72,7 @@ static int connect_or_skip(uint32_t port)
 	int error = fd < 0 ? fd : result_of(fd);
 	if (error == -ENODEV || error == -ETIMEDOUT) {
 		print_message("this kernel carries no vsock inside the machine: %s\n", strerror(-error));
-		vsock_close(fd);
+		socket_close_fd(fd);
 		skip();
 	}
 	assert_int_equal(error, 0);
@@ -115,7 +116,7 @@ static void connection_inside_the_machine(void **state)
 	assert_int_equal(poll(&poller, 1, WAIT_MS), 1);
 	assert_int_equal(stream_read(far, shared, STREAM_READ_SIZE), -ENODATA);
 	link_free(far);
-	vsock_close(listener);
+	socket_close_fd(listener);
 }
 
 static void nobody_there(void **state)
@@ -123,16 +124,16 @@ static void nobody_there(void **state)
 	(void)state;
 	int listener = listener_or_skip();
 	uint32_t port = bound_to(listener).svm_port;
-	vsock_close(connect_or_skip(port));
-	vsock_close(listener);
+	socket_close_fd(connect_or_skip(port));
+	socket_close_fd(listener);
 	int fd = vsock_connect_start(OWN_CID, port);
 	assert_int_equal(fd < 0 ? fd : result_of(fd), -ECONNRESET);
-	vsock_close(fd);
+	socket_close_fd(fd);
 	/* A context id that no machine has; some carriers only find out by waiting. */
 	fd = vsock_connect_start(0x7ffffff0, port);
 	int error = fd < 0 ? fd : result_of(fd);
 	assert_true(error == -ENODEV || error == -ETIMEDOUT || error == -ECONNRESET);
-	vsock_close(fd);
+	socket_close_fd(fd);
 }
 
 /* A socket that is not connected is no link, and its descriptor is gone. */

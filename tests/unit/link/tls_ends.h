@@ -41,8 +41,8 @@ static inline void tcp_ends(int ends[static 2])
 	wait_for(listener, POLLIN);
 	ends[SERVER] = tcp_accept(listener, &remote);
 	assert_true(ends[SERVER] >= 0);
-	assert_int_equal(tcp_connect_result(ends[CLIENT]), 0);
-	tcp_close(listener);
+	assert_int_equal(socket_connect_result(ends[CLIENT]), 0);
+	socket_close_fd(listener);
 }
 
 static inline struct tls_network *network_new(const char *name, uint8_t first_of_key)

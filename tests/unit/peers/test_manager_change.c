@@ -151,7 +151,9 @@ static void test_self_connection(void **state)
 		uint64_t ticket = expect_connect(peers, A);
 		assert_int_equal(peers_connected(peers, ticket, connection, now), 0);
 		assert_int_equal(peers_accepted(peers, &own_end, connection + 1, now), 0);
-		assert_int_equal(peers_closed_self(peers, connection, now), 0);
+		bool news = round != 0;
+		assert_int_equal(peers_closed_self(peers, connection, now, &news), 0);
+		assert_int_equal(news, round == 0);
 		expect_close(peers, connection);
 		expect_idle(peers);
 		peers_closed(peers, connection, now);
@@ -188,7 +190,9 @@ static void test_self_connection_from_the_same_port(void **state)
 		assert_int_equal(peers_connected(peers, expect_connect(peers, self), 1, 0), 0);
 		assert_int_equal(peers_accepted(peers, &endpoint, 2, 1), 0);
 		peers_set_local(peers, 1, &endpoint, 1);
-		assert_int_equal(peers_closed_self(peers, (uint64_t)told, 10), 0);
+		bool news = false;
+		assert_int_equal(peers_closed_self(peers, (uint64_t)told, 10, &news), 0);
+		assert_true(news);
 		uint64_t closed = 0;
 		while (peers_next_action(peers, &action)) {
 			assert_int_equal(action.type, PEERS_CLOSE);
@@ -207,14 +211,15 @@ static void test_self_connection_of_other_entries(void **state)
 	struct peers *peers = tcp_peers(1);
 	struct endpoint inbound = endpoint_of("tcp://192.0.2.9:40000");
 	struct endpoint neighbour = endpoint_of("tcp://[fe80::1%2]:9651");
-	assert_int_equal(peers_closed_self(peers, 1, 0), -ENOENT);
+	bool news;
+	assert_int_equal(peers_closed_self(peers, 1, 0, &news), -ENOENT);
 	assert_int_equal(peers_accepted(peers, &inbound, 1, 0), 0);
 	assert_int_equal(peers_add_discovered(peers, &neighbour, 0), 0);
 	peers_tick(peers, 0);
 	peers_connected(peers, expect_connect(peers, "tcp://[fe80::1%2]:9651"), 2, 0);
-	assert_int_equal(peers_closed_self(peers, 1, 0), 0);
+	assert_int_equal(peers_closed_self(peers, 1, 0, &news), 0);
 	expect_close(peers, 1);
-	assert_int_equal(peers_closed_self(peers, 2, 0), 0);
+	assert_int_equal(peers_closed_self(peers, 2, 0, &news), 0);
 	expect_close(peers, 2);
 	assert_int_equal(peers_count(peers), 0);
 	assert_true(peers_next_deadline(peers) == TIMERS_NEVER_MS);

@@ -188,9 +188,9 @@ static void find_self(struct caller *caller, int i)
 	if (caller->live_count == 0 || rng_below(&caller->rng, 10) != 0)
 		return;
 	int endpoint = caller->live[(size_t)i % caller->live_count].endpoint;
-	uint64_t ticket = caller->tickets[endpoint];
-	assert_int_equal(
-		peers_closed_self(caller->peers, caller->live[(size_t)i % caller->live_count].id, caller->now_ms), 0);
+	uint64_t ticket = caller->tickets[endpoint], id = caller->live[(size_t)i % caller->live_count].id;
+	bool news;
+	assert_int_equal(peers_closed_self(caller->peers, id, caller->now_ms, &news), 0);
 	/* Only a static entry stays, and with it its attempt. */
 	if (ticket != 0 && !caller->is_static[endpoint]) {
 		caller->tickets[endpoint] = 0;
