@@ -130,7 +130,7 @@ bool port_take_frames(struct lane *lane, uint32_t peer, size_t bytes)
 	return port_find(lane, peer) != NULL;
 }
 
-/* Reads once and handles what came. Returns the number of bytes read, or a negative errno. */
+/* Reads once and handles what came. Returns the number of bytes read, or a negative errno; with -ENOTCONN the port is gone. */
 static long read_once(struct lane *lane, struct port *port, uint8_t *buffer, size_t budget)
 {
 	long got = stream_read(port->link, buffer, budget);
@@ -180,8 +180,8 @@ static void read_port(struct lane *lane, struct port *port)
 		stays = carried < STREAM_LARGE_CARRY;
 		got = read_once(lane, port, &lane->read_buffer[at], budget);
 		at += got > 0 ? (carried + (size_t)got + READ_ALIGNMENT - 1) / READ_ALIGNMENT * READ_ALIGNMENT : 0;
-		budget = read_budget(lane, port);
-	} while (got >= READ_MORE_FROM && stays && at < STREAM_READ_SIZE && budget > 0);
+		/* After an error the port may be gone. */
+	} while (got >= READ_MORE_FROM && stays && at < STREAM_READ_SIZE && (budget = read_budget(lane, port)) > 0);
 	port_finish_read(lane);
 	if (got < 0 && got != -EAGAIN)
 		close_if_open(lane, peer, (int)got);

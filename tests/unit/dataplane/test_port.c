@@ -307,6 +307,25 @@ static void peer_goes_while_blocked(void **state)
 	close(source);
 }
 
+/* A peer whose packets go back to itself, and that stops taking any in the middle of them. */
+static void gone_while_it_is_read(void **state)
+{
+	(void)state;
+	struct fixture f;
+	int peer = fixture_start_with_peer(&f, NODE_T, PEER_1);
+	fixture_route(&f, NODE_B, PEER_1);
+	enum { FRAMES = 3 * LINK_VECTOR };
+	size_t len = 0;
+	for (unsigned i = 0; i < FRAMES; i++)
+		len += frame_make(in + len, NODE_A, NODE_B, 9, body, 1);
+	assert_int_equal(shutdown(peer, SHUT_RD), 0);
+	peer_send(peer, in, len);
+	expect_closed(&f, PEER_1, -EPIPE, NULL);
+	fixture_no_event(&f);
+	fixture_stop(&f);
+	close(peer);
+}
+
 static int tcp_pair(struct link **ret_link)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -391,6 +410,7 @@ int main(void)
 		cmocka_unit_test(ends_of_links),
 		cmocka_unit_test(closed_by_order),
 		cmocka_unit_test(peer_goes_while_blocked),
+		cmocka_unit_test(gone_while_it_is_read),
 		cmocka_unit_test(reset_over_tcp),
 		cmocka_unit_test(next_link_of_the_same_row),
 	};
