@@ -177,6 +177,7 @@ void lane_quic_round_end(struct lane *lane)
 	quic_flush(lane->quic);
 	take_events(lane);
 	port_flush_all(lane);
+	quic_transmit(lane->quic);
 	watch_socket(lane, 0);
 	watch_socket(lane, 1);
 	/* What waits for room would be due all the time. */

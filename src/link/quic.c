@@ -451,8 +451,9 @@ static void stop_watching_errors(struct quic *quic)
 
 void quic_flush(struct quic *quic)
 {
-	quic_send_batch(quic, 0);
-	quic_send_batch(quic, 1);
+	for (unsigned i = 0; i < 2; i++)
+		if (quic->sockets[i].blocked)
+			quic_send_batch(quic, i);
 	/* Some come back to the end of the list, for the next round. */
 	unsigned left = quic->count;
 	list_foreach (&quic->dirty, node, next) {
@@ -464,6 +465,13 @@ void quic_flush(struct quic *quic)
 	}
 	stop_watching_errors(quic);
 	bury_dead(quic);
+}
+
+void quic_transmit(struct quic *quic)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (!quic->sockets[i].blocked)
+			quic_send_batch(quic, i);
 }
 
 bool quic_socket_blocked(const struct quic *quic, unsigned socket)

@@ -15,7 +15,7 @@
  *
  *   readable, or in error:  quic_receive() ─▶ quic_next_frames() until 0
  *   deadline:               quic_expire() ─▶ quic_next_frames() until 0
- *   end of each round:      quic_flush() ─▶ quic_next_event() until false
+ *   end of each round:      quic_flush() ─▶ quic_next_event() until false ─▶ quic_transmit()
  *
  * One thread, except where it says otherwise.
  */
@@ -137,8 +137,11 @@ uint64_t quic_deadline_us(const struct quic *quic);
 /* Loss timers, pacing, idle and handshake limits. */
 void quic_expire(struct quic *quic);
 
-/* Sends what is due and was not sent with frames: acknowledgements, handshakes, probes. */
+/* Writes what is due and did not go with frames: acknowledgements, handshakes, probes. */
 void quic_flush(struct quic *quic);
+
+/* Gives the kernel what was written in this round. */
+void quic_transmit(struct quic *quic);
 
 /* Whether a socket takes nothing now: poll until it is writable, then call quic_flush(). */
 bool quic_socket_blocked(const struct quic *quic, unsigned socket);

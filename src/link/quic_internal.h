@@ -223,13 +223,14 @@ void quic_input_clear(struct quic_connection *connection);
 
 /* ---- quic_send.c ------------------------------------------------------------------------------------------------- */
 
-/* Whether a frame of this length fits into a datagram now. */
-bool quic_send_fits(const struct quic_connection *connection, size_t len);
+/* The longest frame that fits into a datagram now; 0: none does. */
+size_t quic_send_limit(const struct quic_connection *connection);
 
 /* Bytes that leave at once; then pacing says when to go on. */
 size_t quic_send_burst(const struct quic_connection *connection);
 
-/* Sends what there is to send: of the stream, of `datagrams` (which may be the connection's own), of ngtcp2. */
+/* Sends what there is to send: of the stream, of `datagrams` (which may be the connection's own), of ngtcp2. The packets of an
+ * established connection leave when their batch is full, or with quic_transmit(). */
 void quic_send_packets(struct quic_connection *connection, struct datagrams_out *datagrams);
 
 /* Sends the batch of a socket. Returns 0 or a negative errno; -EAGAIN: it is blocked. */

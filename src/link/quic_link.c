@@ -54,9 +54,10 @@ static long quic_link_send(struct link *link, const struct iovec *frames, unsign
 	struct datagrams_out out = {.frames = datagrams};
 	if (connection->state == QUIC_ENDED)
 		return connection->error;
+	size_t limit = quic_send_limit(connection);
 	for (unsigned i = 0; i < count; i++) {
 		bool control = is_control(&frames[i]);
-		if (!control && quic_send_fits(connection, frames[i].iov_len))
+		if (!control && frames[i].iov_len <= limit)
 			datagrams[out.count++] = frames[i];
 		else if (put_on_stream(connection, &frames[i], control) != 0)
 			return -ENOMEM;

@@ -23,13 +23,14 @@ enum {
 	SEAL_SIZE = 16,
 };
 
-bool quic_send_fits(const struct quic_connection *connection, size_t len)
+size_t quic_send_limit(const struct quic_connection *connection)
 {
 	const ngtcp2_transport_params *peer = ngtcp2_conn_get_remote_transport_params(connection->conn);
 	size_t payload = ngtcp2_conn_get_path_max_tx_udp_payload_size(connection->conn);
 	size_t overhead = SHORT_HEADER + ngtcp2_conn_get_dcid(connection->conn)->datalen + SEAL_SIZE;
-	return peer != NULL && len + QUIC_DATAGRAM_OVERHEAD <= peer->max_datagram_frame_size &&
-	       len + overhead + QUIC_DATAGRAM_OVERHEAD <= payload;
+	size_t room = payload > overhead ? payload - overhead : 0, most = peer != NULL ? peer->max_datagram_frame_size : 0;
+	room = room < most ? room : most;
+	return room > QUIC_DATAGRAM_OVERHEAD ? room - QUIC_DATAGRAM_OVERHEAD : 0;
 }
 
 /* ---- batches ----------------------------------------------------------------------------------------------------- */
@@ -83,6 +84,7 @@ struct packet {
 	ngtcp2_path_storage path;
 	ngtcp2_pkt_info info;
 	uint8_t *bytes;
+	size_t limit;	/* the longest datagram */
 	bool stream_blocked;
 };
 
@@ -105,6 +107,16 @@ static ngtcp2_ssize write_stream(struct packet *packet)
 	return result;
 }
 
+/* Whether the packet is not full with the next datagram. Asking ngtcp2 costs more. */
+static bool more_fits(const struct packet *packet)
+{
+	const struct datagrams_out *out = packet->datagrams;
+	if (out->next + 1 >= out->count)
+		return false;
+	size_t both = out->frames[out->next].iov_len + QUIC_DATAGRAM_OVERHEAD + out->frames[out->next + 1].iov_len;
+	return both <= packet->limit;
+}
+
 /* A datagram that a packet had no room for comes again in the next. One that no packet takes must not stop others. */
 static ngtcp2_ssize write_datagram(struct packet *packet)
 {
@@ -115,7 +127,7 @@ static ngtcp2_ssize write_datagram(struct packet *packet)
 	int accepted = 0;
 	ngtcp2_ssize result = ngtcp2_conn_writev_datagram(
 		connection->conn, &packet->path.path, &packet->info, packet->bytes, UDP_DATAGRAM_MAX, &accepted,
-		NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0, &vector, 1, quic_timestamp(connection->quic));
+		more_fits(packet) ? NGTCP2_WRITE_DATAGRAM_FLAG_MORE : 0, 0, &vector, 1, quic_timestamp(connection->quic));
 	if (accepted)
 		connection->written += frame->iov_len;
 	if (accepted || (result != 0 && ++connection->refusals > REFUSALS_MAX)) {
@@ -140,11 +152,11 @@ static bool stream_goes_on(const struct packet *packet)
 	       stream_out_in_flight(stream) < QUIC_STREAM_HELD_MAX;
 }
 
-/* Packets that were no longer possible when the path changed. */
+/* Packets that are no longer possible since the path changed. */
 static void skip_large(struct packet *packet)
 {
 	struct datagrams_out *out = packet->datagrams;
-	while (out->next < out->count && !quic_send_fits(packet->connection, out->frames[out->next].iov_len)) {
+	while (out->next < out->count && out->frames[out->next].iov_len > packet->limit) {
 		packet->connection->dropped++;
 		out->next++;
 	}
@@ -231,10 +243,11 @@ void quic_send_packets(struct quic_connection *connection, struct datagrams_out 
 		quic_enlist(&quic->dirty, &connection->dirty);
 		return;
 	}
-	struct packet packet = {.connection = connection, .datagrams = datagrams};
+	struct packet packet = {.connection = connection, .datagrams = datagrams, .limit = quic_send_limit(connection)};
 	ngtcp2_path_storage_zero(&packet.path);
 	int error = 0, result = write_packets(&packet, &error);
-	if (error == 0)
+	/* What an established connection sends next may join. */
+	if (error == 0 && !connection->confirmed)
 		error = quic_send_batch(quic, connection->socket);
 	if (datagrams->next == datagrams->count && datagrams->copy != NULL)
 		datagrams_out_clear(datagrams);
@@ -269,6 +282,8 @@ void quic_send_close(struct quic_connection *connection, const ngtcp2_ccerr *clo
 							      closing, quic_timestamp(connection->quic));
 	if (len <= 0)
 		return;
+	/* Nothing that was sent before comes behind it. */
+	quic_send_batch(connection->quic, connection->socket);
 	const struct udp_path where = path_of(&path.path);
 	quic_send_answer(connection->quic, connection->socket, &where, bytes, (size_t)len);
 }

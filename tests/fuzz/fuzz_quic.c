@@ -78,12 +78,14 @@ static void run_strangers(struct reader *r)
 		if (bytes != NULL)
 			take_as_stranger(quic, bytes, len);
 		quic_flush(quic);
+		quic_transmit(quic);
 	}
 	assert(quic->count <= 64 && quic->pending == quic->count);
 	/* Whatever it was, nobody speaks for it: it goes by itself. */
 	quic_set_time(quic, 1000000 + QUIC_HANDSHAKE_MS * 1000 + 1000);
 	quic_expire(quic);
 	quic_flush(quic);
+	quic_transmit(quic);
 	assert(quic->count == 0 && quic->pending == 0 && !quic_next_event(quic, &event));
 	quic_free(quic);
 }

@@ -197,6 +197,7 @@ static inline void end_turn(struct end *end)
 	quic_expire(end->quic);
 	end_take_frames(end);
 	quic_flush(end->quic);
+	quic_transmit(end->quic);
 	while (quic_next_event(end->quic, &event))
 		end_take_event(end, &event);
 }

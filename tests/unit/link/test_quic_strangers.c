@@ -160,6 +160,7 @@ static size_t make_initial(uint8_t packet[static INITIAL_SIZE])
 	int fd = stranger_open(INADDR_LOOPBACK, 0);
 	assert_int_equal(end_dial(&a, AF_INET, stranger_port(fd), 1), 0);
 	quic_flush(a.quic);
+	quic_transmit(a.quic);
 	ssize_t len = recv(fd, packet, INITIAL_SIZE, 0);
 	assert_true(len >= 1200);
 	close(fd);
