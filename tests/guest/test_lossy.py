@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a flow and pings beside it see on a path with delay and loss: on the path itself, and through links of both kinds.
+
+The figures are told, not judged: the guest may be an emulated processor, which is busy with other things as well.
+"""
+import statistics
+import subprocess
+
+from netem import path
+from netlab import check
+from node import PORT
+from traffic import Pings, bits_per_second, iperf, start_server, wait_reachable
+
+LOSSY = ["delay", "20ms", "5ms", "loss", "1%"]
+ROUNDS = 1
+PINGS_PER_SECOND = 10
+
+
+class Path:
+  """Two ends of a path, with nodes in them unless it is bare."""
+
+  def __init__(self, lab, transport):
+    self.name = transport or "bare"
+    self.client, self.server = lab.namespace(f"{self.name}-a"), lab.namespace(f"{self.name}-b")
+    self.nodes = []
+    _, self.address = path(lab, self.client, self.server, *LOSSY)
+    if transport is not None:
+      peer = f"{transport}://{self.address}:{PORT}"
+      quic = transport == "quic"
+      self.nodes = [lab.node(self.server, quic=quic).start(), lab.node(self.client, quic=quic, peers=[peer]).start()]
+      self.address = self.nodes[0].address
+    wait_reachable(self.client, self.address)
+    start_server(self.server)
+    self.rates, self.round_trips, self.processor = [], [], []
+
+  def measure(self, seconds):
+    before = sum(node.cpu_seconds() for node in self.nodes)
+    pings = self.client.start(["ping", "-n", "-i", str(1 / PINGS_PER_SECOND), "-w", str(seconds), self.address],
+                              stdout=subprocess.PIPE, text=True)
+    account = iperf(self.client, self.address, seconds)
+    seen = Pings(pings.communicate()[0])
+    check(seen.round_trips, f"no answer beside a flow over {self.name}:\n{seen.text}")
+    self.rates.append(bits_per_second(account) / 1e6)
+    self.round_trips += seen.round_trips
+    self.processor.append((sum(node.cpu_seconds() for node in self.nodes) - before) / seconds)
+
+  def tell(self):
+    trips = sorted(self.round_trips)
+    print(f"{self.name:5} {statistics.median(self.rates):7.2f} Mbit/s  ping p50 {statistics.median(trips):6.1f} ms  "
+          f"p99 {trips[len(trips) * 99 // 100]:6.1f} ms  nodes {statistics.median(self.processor):4.2f} processors  "
+          f"{[round(rate, 2) for rate in self.rates]}")
+
+
+def test_flow_beside_pings(lab):
+  paths = [Path(lab, transport) for transport in (None, "quic", "tcp")]
+  for _ in range(ROUNDS):
+    for each in paths:
+      each.measure(lab.seconds)
+  for each in paths:
+    each.tell()
+    check(statistics.median(each.rates) > 0, f"nothing arrived over {each.name}")
+    for node in each.nodes:
+      check(not node.lost(), f"{node.name} lost its link:\n{node.log_tail()}")
