@@ -236,9 +236,19 @@ static void check_unreachable(struct quic_connection *connection, int error)
 		quic_connection_end(connection, error, NULL, NULL);
 }
 
+/* What becomes of packets of another connection is not to be taken for this one's fate. */
+static void send_batch_of_others(const struct quic_connection *connection)
+{
+	const struct udp_batch *batch = &connection->quic->sockets[connection->socket].batch;
+	const struct udp_path own = path_of(ngtcp2_conn_get_path(connection->conn));
+	if (batch->count > 0 && !udp_address_equal(&batch->path.remote, &own.remote))
+		quic_send_batch(connection->quic, connection->socket);
+}
+
 void quic_send_packets(struct quic_connection *connection, struct datagrams_out *datagrams)
 {
 	struct quic *quic = connection->quic;
+	send_batch_of_others(connection);
 	if (quic->sockets[connection->socket].blocked) {
 		quic_enlist(&quic->dirty, &connection->dirty);
 		return;
