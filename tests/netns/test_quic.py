@@ -178,7 +178,8 @@ def check_cut(lab, ways, wanted):
     print(f"{ways[wanted]} cut: {gap:.2f} s without an answer")
     check(diamond.used_relay() is other, "the route still leads over the cut link")
   diamond.mend(relay)
-  check(gap < 2, f"{gap:.1f} s without an answer")
+  # A node under sanitizers on a busy machine is late; deployed nodes take 40 s and more.
+  check(gap < (5 if lab.sanitized else 2), f"{gap:.1f} s without an answer")
   diamond.wait_complete()
 
 
