@@ -9,10 +9,9 @@ import subprocess
 from netem import path
 from netlab import check
 from node import PORT
-from traffic import Pings, bits_per_second, iperf, start_server, wait_reachable
+from traffic import Pings, bits_per_second, iperf, received_bytes, start_server, wait_reachable
 
 LOSSY = ["delay", "20ms", "5ms", "loss", "1%"]
-ROUNDS = 1
 PINGS_PER_SECOND = 10
 
 
@@ -31,33 +30,25 @@ class Path:
       self.address = self.nodes[0].address
     wait_reachable(self.client, self.address)
     start_server(self.server)
-    self.rates, self.round_trips, self.processor = [], [], []
 
   def measure(self, seconds):
+    """One flow, and pings beside it; tells what they saw."""
     before = sum(node.cpu_seconds() for node in self.nodes)
     pings = self.client.start(["ping", "-n", "-i", str(1 / PINGS_PER_SECOND), "-w", str(seconds), self.address],
                               stdout=subprocess.PIPE, text=True)
     account = iperf(self.client, self.address, seconds)
     seen = Pings(pings.communicate()[0])
     check(seen.round_trips, f"no answer beside a flow over {self.name}:\n{seen.text}")
-    self.rates.append(bits_per_second(account) / 1e6)
-    self.round_trips += seen.round_trips
-    self.processor.append((sum(node.cpu_seconds() for node in self.nodes) - before) / seconds)
-
-  def tell(self):
-    trips = sorted(self.round_trips)
-    print(f"{self.name:5} {statistics.median(self.rates):7.2f} Mbit/s  ping p50 {statistics.median(trips):6.1f} ms  "
-          f"p99 {trips[len(trips) * 99 // 100]:6.1f} ms  nodes {statistics.median(self.processor):4.2f} processors  "
-          f"{[round(rate, 2) for rate in self.rates]}")
+    processors = (sum(node.cpu_seconds() for node in self.nodes) - before) / seconds
+    trips, sent = sorted(seen.round_trips), account["end"]["sum_sent"]
+    print(f"{self.name:5} {bits_per_second(account) / 1e6:6.2f} Mbit/s, sent again {sent['retransmits']} segments of "
+          f"{sent['bytes'] / 1e6:.1f} MB ({account['end']['sender_tcp_congestion']}), ping p50 {statistics.median(trips):.1f} ms, "
+          f"p99 {trips[len(trips) * 99 // 100]:.1f} ms, both nodes {processors:.2f} processors")
+    check(received_bytes(account) > 0, f"nothing arrived over {self.name}")
+    for node in self.nodes:
+      check(not node.lost(), f"{node.name} lost its link:\n{node.log_tail()}")
 
 
 def test_flow_beside_pings(lab):
-  paths = [Path(lab, transport) for transport in (None, "quic", "tcp")]
-  for _ in range(ROUNDS):
-    for each in paths:
-      each.measure(lab.seconds)
-  for each in paths:
-    each.tell()
-    check(statistics.median(each.rates) > 0, f"nothing arrived over {each.name}")
-    for node in each.nodes:
-      check(not node.lost(), f"{node.name} lost its link:\n{node.log_tail()}")
+  for transport in None, "quic", "tcp":
+    Path(lab, transport).measure(lab.seconds)
