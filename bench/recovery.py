@@ -81,7 +81,7 @@ def saturate(diamond):
 def delay(diamond):
   for milliseconds, seconds in (300, 5), (0, 1):
     for wire in diamond.near:
-      wire.delay(milliseconds)
+      wire.set(milliseconds)
     time.sleep(seconds)
 
 

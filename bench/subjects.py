@@ -39,15 +39,15 @@ class Pump:
 
 class Subject:
   """Namespaces in a line with something that carries packets between its ends. `kind`: bare, pump, mycelium, deployed.
-  `transport` of the nodes: tcp, quic, tls."""
+  `transport` of the nodes: tcp, quic, tls. `connect(a, b)` makes a link of two namespaces, default: a veth pair."""
 
-  def __init__(self, lab, options, kind, nodes=2, shape=None, name=None, transport="tcp"):
+  def __init__(self, lab, options, kind, nodes=2, shape=None, name=None, transport="tcp", connect=None):
     self.kind = kind
     self.name = name or {2: f"{kind} direct", 3: f"{kind} relayed"}.get(nodes, f"{kind} {nodes - 1} hops")
     if kind == "bare":
       self.name = name or "bare link"
     self.spaces = [lab.namespace("abcdefgh"[i]) for i in range(nodes)]
-    self.links = [lab.link(*pair) for pair in zip(self.spaces, self.spaces[1:])]
+    self.links = [(connect or lab.link)(*pair) for pair in zip(self.spaces, self.spaces[1:])]
     for link in self.links:
       if shape is not None:
         shape(link)

@@ -10,16 +10,13 @@ For tests (does the flow come back, is nobody given up wrongly) and for bench/re
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 from netlab import check, wait_for
 from node import endpoint
+from slow_wire import SlowWire
 from traffic import wait_reachable
 
-HERE = Path(__file__).resolve().parent
 FLOW_INTERVAL = 0.02
 
 
@@ -55,27 +52,6 @@ class Flow:
     """The longest time without an answer, from a moment to the last answer, beyond the interval of the flow."""
     arrivals = [since] + [t for t in self.arrivals() if t > since]
     return max((b - a for a, b in zip(arrivals, arrivals[1:])), default=0) - self.interval
-
-
-class SlowWire:
-  """A link whose packets can be delayed: a namespace in the middle passes them on."""
-
-  def __init__(self, lab, first, second):
-    middle = lab.namespace(f"wire{len(lab.links)}")
-    near, far = lab.link(first, middle), lab.link(middle, second)
-    self.address = near.address
-    for interface in near.interface, far.interface:
-      middle.run(["ip", "address", "flush", "dev", interface])
-      # The middle must neither answer nor forward by itself.
-      middle.run(["ip", "link", "set", interface, "arp", "off", "promisc", "on"])
-    second.run(["ip", "address", "flush", "dev", far.interface])
-    second.run(["ip", "address", "add", near.address[1] + "/24", "dev", far.interface])
-    self.process = middle.start([sys.executable, str(HERE / "slow_wire.py"), near.interface, far.interface],
-                                stdin=subprocess.PIPE)
-
-  def delay(self, milliseconds):
-    self.process.stdin.write(b"%d\n" % milliseconds)
-    self.process.stdin.flush()
 
 
 class Diamond:

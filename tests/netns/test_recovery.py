@@ -50,12 +50,12 @@ def test_delay_is_no_false_alarm(lab):
   """300 ms each way, from one packet to the next."""
   def slow_down(diamond, flow):
     for wire in diamond.near:
-      wire.delay(300)
+      wire.set(300)
     time.sleep(8)
     late = ping(diamond.first.namespace, diamond.last.address, count=1)
     check(late.round_trips and late.round_trips[0] > 500, f"the link is not slow:\n{late.text}")
     for wire in diamond.near:
-      wire.delay(0)
+      wire.set(0)
     time.sleep(1)
 
   check_quiet(lab, "a link delayed by 300 ms", slow_down, slow=True)

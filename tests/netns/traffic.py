@@ -56,11 +56,13 @@ def start_server(namespace, port=5201):
   return server
 
 
-def iperf(namespace, address, seconds, reverse=False, udp=None, flows=1, port=5201, size=1352):
-  """One run of iperf3; `udp` is a bit rate, of datagrams of `size` bytes. Returns iperf3's own account of it."""
+def iperf(namespace, address, seconds, reverse=False, udp=None, flows=1, port=5201, size=1352, congestion=None):
+  """One run of iperf3; `udp` is a bit rate, of datagrams of `size` bytes; `congestion` is TCP's control, default: the
+  system's. Returns iperf3's own account of it."""
   arguments = ["iperf3", "-J", "-c", address, "-p", str(port), "-t", str(seconds)]
   arguments += ["-R"] if reverse else []
   arguments += ["-P", str(flows)] if flows > 1 else []
+  arguments += ["-C", congestion] if congestion else []
   # 1352 is the largest datagram that fits into a packet of 1400 bytes.
   arguments += ["-u", "-b", udp, "-l", str(size)] if udp else []
   for attempt in range(5):
