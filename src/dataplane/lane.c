@@ -138,8 +138,10 @@ static void on_tun_ready(void *context, int events, int error)
 		tun_gone(lane);
 		return;
 	}
-	unsigned more = 1;
-	for (unsigned taken = 0; taken < TUN_BATCH && more > 0; taken += more)
+	/* After a pause one packet seldom has others behind it, and to look for them would delay it. */
+	unsigned more = 1, most = lane->now_us - lane->tun_heard_us < TUN_PAUSE_US ? TUN_BATCH : 1;
+	lane->tun_heard_us = lane->now_us;
+	for (unsigned taken = 0; taken < most && more > 0; taken += more)
 		more = read_tun_packet(lane);
 }
 

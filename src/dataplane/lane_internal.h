@@ -30,6 +30,7 @@ enum {
 	QUIET_AFTER_MS = 300,		/* a busy link on which nothing came for so long has fallen quiet */
 	BUSY_TURNS = 3,
 	TUN_BATCH = 128,		/* packets read from the interface in one turn, a few more when one stands for several */
+	TUN_PAUSE_US = 1000,
 	TLV_SIZE_MIN = 5,		/* the shortest known TLV: bytes yield no more TLVs than their number divided by this */
 	EVENTS_KEPT_BACK = LANE_LINKS_MAX + 64,	/* room in the event ring for what control must learn: closings */
 	SLOTS_KEPT_BACK = 8,		/* this part of all slots is for control frames, whatever data packets wait */
@@ -163,6 +164,7 @@ struct lane {
 	uint64_t own_upper;		/* own /64 */
 	struct tun *tun;		/* to write to */
 	struct loop_io *tun_io;		/* NULL: it reads from none */
+	uint64_t tun_heard_us;		/* when it last had something to read */
 	struct loop_timer *second;
 	struct loop_timer *watch;	/* runs while some port is busy or waits for an answer */
 	bool watching;

@@ -31,7 +31,8 @@ static const char device_path[] = "/dev/net/tun";
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5
 #endif
 
-enum { QUEUE_LENGTH = 1000 };
+/* Packets that the kernel keeps for us: some milliseconds of small ones, in which the thread that reads may have to wait. */
+enum { QUEUE_LENGTH = 2000 };
 
 struct tun {
 	int fd;
