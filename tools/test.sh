@@ -5,7 +5,7 @@
 #   gcc      unit tests, vectors, fuzz corpora, simulation and source layout: gcc, address + undefined sanitizers
 #   clang    the same without simulation and layout, which the compiler does not change: clang, same sanitizers
 #   thread   what runs in several threads, and a line of real nodes: thread sanitizer
-#   release  unit tests as users get them: optimized, hardened, linked as a whole; simulation at its full size
+#   release  unit tests as users get them: optimized and hardened; simulation at its full size
 #   nodes    real nodes in network namespaces: all tests under the address sanitizer, throughput as users get it
 #   soak     a dozen real nodes for some minutes with churn, cuts and floods, under the address sanitizer
 #   guest    real nodes in a small virtual machine: vsock, links with delay and loss; skipped where there is no qemu

@@ -78,7 +78,6 @@ static void test_a_thousand_nodes(void **state)
 	uint64_t seed = test_seed(62);
 	print_message("seed %" PRIu64 "\n", seed);
 	converge(seed, TOPOLOGY_RANDOM, SIM_NODES_MAX, 4);
-	converge(seed, TOPOLOGY_RANDOM, SIM_NODES_MAX, 8);
 }
 
 int main(void)
