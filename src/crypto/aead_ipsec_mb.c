@@ -7,8 +7,11 @@
  * the stack. So some of them are kept from a manager that goes away again.
  */
 #include <errno.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "crypto/aead.h"
 #include "crypto/aead_ipsec_mb.h"
@@ -37,6 +40,25 @@ static bool manager_usable(IMB_MGR *manager, IMB_ARCH arch)
 	       (manager->features & IMB_FEATURE_SELF_TEST_PASS) != 0;
 }
 
+/* Lets go of the code of the object that an address is in; what is used of it comes back from the page cache. */
+static int release_code(struct dl_phdr_info *object, size_t size, void *address)
+{
+	(void)size;
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	for (unsigned i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+		uintptr_t begin = object->dlpi_addr + segment->p_vaddr, end = begin + segment->p_memsz;
+		if (segment->p_type != PT_LOAD || (segment->p_flags & (PF_X | PF_W)) != PF_X ||
+		    (uintptr_t)address < begin || (uintptr_t)address >= end)
+			continue;
+		begin -= begin % page;
+		/* No harm where it is refused. */
+		(void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+		return 1;
+	}
+	return 0;
+}
+
 static void find_functions(void)
 {
 	IMB_MGR *manager = alloc_mb_mgr(0);
@@ -52,6 +74,8 @@ static void find_functions(void)
 		.expand_256 = manager->keyexp_256,
 	};
 	free_mb_mgr(manager);
+	/* The library tested all that it has, most of which is never used again: 3 MiB. */
+	(void)dl_iterate_phdr(release_code, (void *)(uintptr_t)functions.expand_256);
 }
 
 const struct ipsec_mb_functions *ipsec_mb_functions(void)
