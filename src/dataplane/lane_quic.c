@@ -139,6 +139,8 @@ static void on_socket_ready(void *context, int events, int error)
 		if (quic_receive(lane->quic, index) < 0)
 			break;
 		take_batch_or_wait(lane);
+		if (!quic_batch_was_full(lane->quic))
+			break;
 	}
 	take_events(lane);
 }

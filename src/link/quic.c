@@ -264,6 +264,11 @@ long quic_receive(struct quic *quic, unsigned number)
 	return got >= 0 ? got : -EAGAIN;
 }
 
+bool quic_batch_was_full(const struct quic *quic)
+{
+	return quic->inbox.count == UDP_READ_MESSAGES;
+}
+
 /* By its connection id, or as a stateless reset, which has none. */
 static struct quic_connection *find_connection(const struct quic *quic, const struct udp_datagram *datagram,
 					       const ngtcp2_version_cid *ids)

@@ -120,6 +120,9 @@ bool quic_next_event(struct quic *quic, struct quic_event *ret);
  * frames of the batch before are all taken. */
 long quic_receive(struct quic *quic, unsigned socket);
 
+/* Whether the batch was as large as can be, so that more may be there to read. */
+bool quic_batch_was_full(const struct quic *quic);
+
 /*
  * Takes the next frames of the batch, all of one peer, at most LINK_VECTOR, made of at most QUIC_VECTOR_BYTES received bytes
  * and one frame that was cut before. They lie in `buffer`, of QUIC_BUFFER_SIZE bytes, from `*at` on, which is moved behind

@@ -92,6 +92,8 @@ struct quic_connection {
 	bool blocked;			/* the link said so */
 	bool in_flight;
 	uint64_t in_flight_since_us, heard_us;
+	size_t unpaced;			/* bytes sent without a pause, less what pacing lets through meanwhile, */
+	uint64_t paced_us;		/* as of this time */
 	uint64_t lost, dropped;
 };
 

@@ -18,6 +18,7 @@ enum {
 	STREAM_PARTS = 16,
 	BURST_MAX = 262144,   /* bytes between two looks at the clock of pacing, */
 	BURST_US = 1000,      /* and what is due in this time: each look costs a wake-up */
+	UNPACED_MAX = 14720,  /* bytes that need no pacing after a pause (RFC 9002 section 7.7: the initial window) */
 	REFUSALS_MAX = 8,     /* packets that leave out a datagram of which we thought that it fits */
 	SHORT_HEADER = 1 + 4, /* flags and packet number, without the connection id */
 	SEAL_SIZE = 16,
@@ -199,6 +200,31 @@ size_t quic_send_burst(const struct quic_connection *connection)
 	return burst > quantum ? burst : quantum;
 }
 
+/* Whether what was sent is so little, at the rate of pacing, that the next packet need not wait for its turn. Nothing is where
+ * ngtcp2 does not tell the rate. */
+static bool is_little(struct quic_connection *connection, size_t sent)
+{
+	enum { SECOND_US = 1000000 };
+	uint64_t now_us = connection->quic->now_us, pause_us = now_us - connection->paced_us;
+	uint64_t rate = quic_paced_bytes(connection->conn, NGTCP2_SECONDS);
+	uint64_t drained = rate * (pause_us < SECOND_US ? pause_us : SECOND_US) / SECOND_US;
+	connection->paced_us = now_us;
+	connection->unpaced = sent + (connection->unpaced > drained ? connection->unpaced - drained : 0);
+	return rate > 0 && connection->unpaced <= UNPACED_MAX;
+}
+
+/* Tells ngtcp2 when the burst was sent, which then says when the next one is due. That costs a wake-up, for nothing when none
+ * waits for that; so of little it is told that it was sent long ago. Returns 0 or an error of ngtcp2. */
+static int pace(struct quic_connection *connection, size_t sent, bool none_waits)
+{
+	ngtcp2_conn *conn = connection->conn;
+	uint64_t now = quic_timestamp(connection->quic);
+	bool free = is_little(connection, sent) && none_waits && ngtcp2_conn_get_expiry(conn) > now;
+	ngtcp2_conn_update_pkt_tx_time(conn, free ? 0 : now);
+	/* Nothing but that turn is due. */
+	return free ? ngtcp2_conn_handle_expiry(conn, now) : 0;
+}
+
 /* Writes packets until the burst, the window, or the socket is full. Returns 0 or an error of ngtcp2; `ret_error` is of
  * the socket. */
 static int write_packets(struct packet *packet, int *ret_error)
@@ -217,14 +243,15 @@ static int write_packets(struct packet *packet, int *ret_error)
 		*ret_error = batch_packet(connection->quic, connection->socket, &packet->path.path,
 					  (uint8_t)packet->info.ecn, (size_t)len);
 	}
+	int result = len < 0 ? (int)len : 0;
 	/* Before that, the assumed round trip of a third of a second would hold back the second flight. */
-	if (sent > 0 && connection->confirmed)
-		ngtcp2_conn_update_pkt_tx_time(connection->conn, quic_timestamp(connection->quic));
+	if (sent > 0 && result == 0 && connection->confirmed)
+		result = pace(connection, sent, len == 0);
 	if (sent > 0 && !connection->in_flight) {
 		connection->in_flight = true;
 		connection->in_flight_since_us = connection->quic->now_us;
 	}
-	return len < 0 ? (int)len : 0;
+	return result;
 }
 
 /* A dial that cannot even be sent has failed. Links outlive that: routes come back. */
