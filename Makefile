@@ -47,8 +47,8 @@ coverage:
 	@tools/deps.sh build test
 	@tools/coverage.sh $(ARGS)
 
-# Throughput, packets per second, latency, a path with loss, memory, stages; beside a bare link and a bare tunnel: make bench ARGS="--rounds 5".
-# Each alone: bench/throughput.py and so on, with --help.
+# Throughput, packets per second, latency, a path with loss, memory, stages; beside a bare link and a bare tunnel:
+# make bench ARGS="--rounds 5". Each alone: bench/throughput.py and so on, with --help.
 bench: $(BENCH_BUILD)/build.ninja
 	@ninja -C $(BENCH_BUILD) -n | grep -q 'no work to do' || ninja -C $(BENCH_BUILD)
 	@for part in throughput packets latency lossy memory; do \

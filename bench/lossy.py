@@ -35,7 +35,9 @@ def measure(subject, options):
   pings = subject.client.start(["ping", "-n", "-i", str(PING_INTERVAL), "-w", str(options.seconds), subject.address],
                                stdout=subprocess.PIPE, text=True)
   account = iperf(subject.client, subject.address, options.seconds, congestion=options.congestion)
-  trips = sorted(Pings(pings.communicate()[0]).round_trips)
+  seen = Pings(pings.communicate()[0])
+  netlab.check(seen.round_trips, f"{subject.name}: no answer beside the flow:\n{seen.text}")
+  trips = sorted(seen.round_trips)
   work = [round((end - start) / options.seconds, 3) for start, end in zip(before, subject.cpu_seconds())]
   return bits_per_second(account) / 1e6, statistics.median(trips), trips[len(trips) * 99 // 100], work
 

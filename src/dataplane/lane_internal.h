@@ -30,7 +30,7 @@ enum {
 	QUIET_AFTER_MS = 300,		/* a busy link on which nothing came for so long has fallen quiet */
 	BUSY_TURNS = 3,
 	TUN_BATCH = 128,		/* packets read from the interface in one turn, a few more when one stands for several */
-	TUN_PAUSE_US = 1000,
+	TUN_PAUSE_US = 1000,		/* without a packet of the host: the next one is looked for alone */
 	TLV_SIZE_MIN = 5,		/* the shortest known TLV: bytes yield no more TLVs than their number divided by this */
 	EVENTS_KEPT_BACK = LANE_LINKS_MAX + 64,	/* room in the event ring for what control must learn: closings */
 	SLOTS_KEPT_BACK = 8,		/* this part of all slots is for control frames, whatever data packets wait */

@@ -67,6 +67,8 @@ def open_end(interface):
 
 
 class Passage:
+  """Takes packets of each interface and gives them to the other when they are due."""
+
   def __init__(self, first, second):
     self.delay = self.jitter = self.loss = self.last_due = 0.0
     self.other = {first: second, second: first}
@@ -104,7 +106,7 @@ class Passage:
       timeout = max(0, self.waiting[0][0] - time.monotonic()) if self.waiting else None
       ready, _, _ = select.select([*self.other, sys.stdin], [], [], timeout)
       if sys.stdin in ready:
-        line = os.read(sys.stdin.fileno(), 64)
+        line = os.read(sys.stdin.fileno(), 4096)
         if not line:
           return
         delay, jitter, loss = line.splitlines()[-1].split()
