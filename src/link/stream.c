@@ -11,6 +11,11 @@
 #include "link/carry.h"
 #include "link/link_internal.h"
 
+enum {
+	HELD_MAX_EVERY = 32,	/* writes between two looks at how much the connection should hold */
+	FRAME_USUAL = 1500,	/* bytes without which there is no room */
+};
+
 /* What the connection did not take of a vector. */
 struct rest {
 	uint8_t *bytes;
@@ -24,6 +29,8 @@ struct stream_link {
 	struct carry carry;
 	uint8_t *unread, *unread_end; /* not yet decoded bytes of the last read */
 	struct rest rest;
+	size_t held_max;
+	unsigned writes;
 };
 
 static struct stream_link *stream_of(struct link *link)
@@ -121,6 +128,29 @@ static size_t stream_unsent(const struct link *link)
 	return rest->len - rest->at;
 }
 
+/* Bytes that the connection may still hold. */
+static size_t room_of(const struct stream_link *link)
+{
+	if (link->held_max == SIZE_MAX)
+		return SIZE_MAX;
+	size_t held = link->ops->held(link->stream);
+	return held < link->held_max ? link->held_max - held : 0;
+}
+
+static size_t stream_window(const struct link *base)
+{
+	size_t room = room_of(stream_of_const(base));
+	return room > 0 ? room : 1;
+}
+
+/* After a write: whether the connection takes no more for now. */
+static bool is_blocked(struct stream_link *link)
+{
+	if (link->ops->held_max != NULL && ++link->writes % HELD_MAX_EVERY == 0)
+		link->held_max = link->ops->held_max(link->stream, link->held_max);
+	return stream_unsent(&link->link) > 0 || room_of(link) < FRAME_USUAL;
+}
+
 /* Keeps all but the first `written` of `total` bytes. */
 static int keep_rest(struct rest *rest, const struct iovec *parts, int count, size_t written, size_t total)
 {
@@ -165,9 +195,9 @@ static long stream_send(struct link *base, const struct iovec *frames, unsigned 
 		written = 0;
 	if (written < 0)
 		return written;
-	*ret_blocked = (size_t)written < total;
-	if (*ret_blocked && keep_rest(&link->rest, parts, joined, (size_t)written, total) != 0)
+	if ((size_t)written < total && keep_rest(&link->rest, parts, joined, (size_t)written, total) != 0)
 		return -ENOMEM;
+	*ret_blocked = is_blocked(link);
 	return written;
 }
 
@@ -176,7 +206,7 @@ static long stream_flush(struct link *base, bool *ret_blocked)
 	struct stream_link *link = stream_of(base);
 	struct rest *rest = &link->rest;
 	if (stream_unsent(base) == 0) {
-		*ret_blocked = false;
+		*ret_blocked = is_blocked(link);
 		return 0;
 	}
 	const struct iovec part = {rest->bytes + rest->at, rest->len - rest->at};
@@ -186,11 +216,11 @@ static long stream_flush(struct link *base, bool *ret_blocked)
 	if (written < 0)
 		return written;
 	rest->at += (size_t)written;
-	*ret_blocked = rest->at < rest->len;
-	if (!*ret_blocked) {
+	if (rest->at == rest->len) {
 		free(rest->bytes);
 		*rest = (struct rest){0};
 	}
+	*ret_blocked = is_blocked(link);
 	return written;
 }
 
@@ -223,6 +253,7 @@ static const struct link_ops stream_link_ops = {
 	.send = stream_send,
 	.flush = stream_flush,
 	.unsent = stream_unsent,
+	.window = stream_window,
 	.unacknowledged_ms = stream_unacknowledged_ms,
 	.get_stats = stream_get_stats,
 };
@@ -237,5 +268,6 @@ struct link *stream_link_new(const struct stream_ops *ops, void *stream, int fd,
 	strncpy(link->link.name, name, sizeof(link->link.name) - 1);
 	link->ops = ops;
 	link->stream = stream;
+	link->held_max = SIZE_MAX;
 	return &link->link;
 }

@@ -2,11 +2,14 @@
 #include "link/tcp.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+/* Unlike <netinet/tcp.h>, it knows the rate in struct tcp_info. */
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -16,7 +19,11 @@
 enum {
 	BACKLOG = 128,
 	USER_TIMEOUT_MS = 45000,	/* little more than the silence after which the router gives a peer up */
-	NOTSENT_LOWAT_BYTES = 131072,	/* what waits for the wire waits in our queue, where control goes first */
+	/* What waits for the wire waits in our queue, where control goes first and CoDel judges: the kernel holds what leaves within
+	 * HELD_MS, and of that no more and no less than these bytes. */
+	HELD_MS = 10,
+	HELD_BYTES_MAX = 131072,
+	HELD_BYTES_MIN = 6000,
 };
 
 static int bind_and_listen(int fd, const struct sockaddr *address, socklen_t len)
@@ -73,7 +80,7 @@ void tcp_tune(int fd)
 {
 	socket_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	socket_set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
-	socket_set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_LOWAT_BYTES);
+	socket_set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, HELD_BYTES_MAX);
 }
 
 int tcp_accept(int listener, struct sockaddr_storage *ret_remote)
@@ -132,6 +139,30 @@ void tcp_get_stats(int fd, struct link_stats *ret)
 	ret->lost = info.tcpi_total_retrans;
 }
 
+size_t tcp_held(int fd)
+{
+	int bytes = 0;
+	return ioctl(fd, SIOCOUTQNSD, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
+}
+
+size_t tcp_held_max(int fd, size_t before)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 || info.tcpi_delivery_rate == 0)
+		return before;
+	uint64_t bytes = info.tcpi_delivery_rate / 1000 * HELD_MS;
+	/* Of a connection that had too little to send it is only known that it can do that much. */
+	if (info.tcpi_delivery_rate_app_limited && bytes < before)
+		return before;
+	int bound = bytes > HELD_BYTES_MAX ? HELD_BYTES_MAX : bytes < HELD_BYTES_MIN ? HELD_BYTES_MIN : (int)bytes;
+	size_t ret = bound < HELD_BYTES_MAX ? (size_t)bound : SIZE_MAX;
+	/* The kernel tells that there is room when half of it is free. */
+	if (ret != before && setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bound, sizeof(bound)) != 0)
+		return before;
+	return ret;
+}
+
 /* The stream is the descriptor, as for socket_read() and its like. */
 static long stream_unacknowledged(void *stream)
 {
@@ -143,12 +174,24 @@ static void stream_stats(void *stream, struct link_stats *ret)
 	tcp_get_stats((int)(intptr_t)stream, ret);
 }
 
+static size_t stream_held(void *stream)
+{
+	return tcp_held((int)(intptr_t)stream);
+}
+
+static size_t stream_held_max(void *stream, size_t before)
+{
+	return tcp_held_max((int)(intptr_t)stream, before);
+}
+
 static const struct stream_ops tcp_stream_ops = {
 	.read = socket_read,
 	.writev = socket_writev,
 	.close = socket_close,
 	.unacknowledged_ms = stream_unacknowledged,
 	.get_stats = stream_stats,
+	.held = stream_held,
+	.held_max = stream_held_max,
 };
 
 struct link *tcp_link_new(int fd)

@@ -47,4 +47,8 @@ int tcp_name(int fd, const char *protocol, char name[static LINK_NAME_SIZE]);
 long tcp_unacknowledged_ms(int fd);
 void tcp_get_stats(int fd, struct link_stats *ret);
 
+/* As in struct stream_ops: little on a slow path, where what the kernel holds delays all that comes behind it. */
+size_t tcp_held(int fd);
+size_t tcp_held_max(int fd, size_t before);
+
 #endif

@@ -150,6 +150,18 @@ static void tls_get_stats(void *context, struct link_stats *ret)
 	tcp_get_stats(stream->pipe.fd, ret);
 }
 
+static size_t tls_held(void *context)
+{
+	const struct tls_stream *stream = context;
+	return tcp_held(stream->pipe.fd);
+}
+
+static size_t tls_held_max(void *context, size_t before)
+{
+	const struct tls_stream *stream = context;
+	return tcp_held_max(stream->pipe.fd, before);
+}
+
 static void tls_close(void *context)
 {
 	tls_stream_free(context);
@@ -161,6 +173,8 @@ const struct stream_ops tls_stream_ops = {
 	.close = tls_close,
 	.unacknowledged_ms = tls_unacknowledged_ms,
 	.get_stats = tls_get_stats,
+	.held = tls_held,
+	.held_max = tls_held_max,
 	.pending = tls_pending,
 };
 

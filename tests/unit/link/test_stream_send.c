@@ -74,6 +74,9 @@ struct narrow {
 	long allow;	/* bytes of the next write, or a negative errno */
 	int parts;	/* of the last write */
 	bool closed;
+	size_t held, held_max;
+	size_t before;	/* what held_max was asked with */
+	unsigned asked;
 };
 
 static long narrow_writev(void *stream, const struct iovec *parts, int count)
@@ -110,12 +113,88 @@ static void narrow_close(void *stream)
 
 static const struct stream_ops narrow_ops = {.read = narrow_read, .writev = narrow_writev, .close = narrow_close};
 
-static struct link *narrow_link(struct narrow **ret)
+static size_t narrow_held(void *stream)
+{
+	const struct narrow *narrow = stream;
+	return narrow->held;
+}
+
+static size_t narrow_held_max(void *stream, size_t before)
+{
+	struct narrow *narrow = stream;
+	narrow->before = before;
+	narrow->asked++;
+	return narrow->held_max;
+}
+
+static const struct stream_ops holding_ops = {.read = narrow_read,
+					      .writev = narrow_writev,
+					      .close = narrow_close,
+					      .held = narrow_held,
+					      .held_max = narrow_held_max};
+
+static struct link *link_over(const struct stream_ops *ops, struct narrow **ret)
 {
 	*ret = calloc(1, sizeof(**ret));
-	struct link *link = stream_link_new(&narrow_ops, *ret, -1, "narrow");
+	struct link *link = stream_link_new(ops, *ret, -1, "narrow");
 	assert_non_null(link);
 	return link;
+}
+
+static struct link *narrow_link(struct narrow **ret)
+{
+	return link_over(&narrow_ops, ret);
+}
+
+static void assert_blocked(struct link *link, bool expected)
+{
+	bool blocked = !expected;
+	assert_true(link_flush(link, &blocked) >= 0);
+	assert_int_equal(blocked, expected);
+}
+
+static void ask_again(struct link *link, struct narrow *narrow)
+{
+	bool blocked;
+	for (unsigned asked = narrow->asked, tries = 0; narrow->asked == asked; tries++) {
+		assert_true(tries < 100);
+		assert_true(link_flush(link, &blocked) >= 0);
+	}
+}
+
+/* What a connection holds without sending it is bounded by its own answer, which is asked for again now and then. */
+static void connection_that_should_hold_little(void **state)
+{
+	(void)state;
+	struct narrow *narrow;
+	struct link *link = link_over(&holding_ops, &narrow);
+	uint8_t bytes[100] = {0};
+	const struct iovec frame = {bytes, sizeof(bytes)};
+	bool blocked;
+	narrow->allow = 1000;
+	narrow->held = 20000;
+	assert_blocked(link, false);
+	assert_true(link_window(link) == SIZE_MAX);
+	narrow->held_max = 10000;
+	ask_again(link, narrow);
+	assert_true(narrow->before == SIZE_MAX);
+	assert_int_equal(link_window(link), 1);
+	assert_blocked(link, true);
+
+	narrow->held = 9000;
+	assert_int_equal(link_window(link), 1000);
+	assert_int_equal(link_send(link, &frame, 1, &blocked), sizeof(bytes));
+	assert_true(blocked);
+	assert_int_equal(link_unsent(link), 0);
+	narrow->held = 8500;
+	assert_blocked(link, false);
+
+	narrow->held_max = SIZE_MAX;
+	ask_again(link, narrow);
+	assert_int_equal(narrow->before, 10000);
+	assert_true(link_window(link) == SIZE_MAX);
+	link_free(link);
+	free(narrow);
 }
 
 /* What lies behind one another goes out as one part. */
@@ -365,6 +444,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_to_send),
 		cmocka_unit_test(largest_vector_in_order),
+		cmocka_unit_test(connection_that_should_hold_little),
 		cmocka_unit_test(neighbours_become_one_part),
 		cmocka_unit_test(largest_vector_apart),
 		cmocka_unit_test(partial_writes_at_every_length),
