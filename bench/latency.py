@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Round trips of ping between two nodes: idle, beside a TCP flow that takes all there is, and so behind a slow link.
 
-    bench/latency.py [--rounds N] [--seconds N] [--deployed PROGRAM]
+    bench/latency.py [--rounds N] [--seconds N] [--rate RATE] [--deployed PROGRAM]
 
-The slow link is a token bucket of 100 Mbit/s, with 50 ms of room in front of it, at each end. All rows are set up at once and
-take turns. Prints a table, then a JSON line for each row; times are medians over the rounds, in milliseconds.
+The slow link is a token bucket of --rate (as tc writes it, 100mbit if not given), with 50 ms of room in front of it, at each end.
+All rows are set up at once and take turns. Prints a table, then a JSON line for each row; times are medians over the rounds, in
+milliseconds.
 """
+import functools
 import threading
 
 from subjects import Subject, median, netlab, options_of, parser_of, print_results, run, slow_link, take_turns
@@ -46,7 +48,8 @@ class Busy(Subject):
 
 def make_rows(lab, options):
   kinds = ["bare", "pump", "mycelium"] + (["deployed"] if options.deployed else [])
-  for what, subject, shaping in ("idle", Idle, None), ("busy", Busy, None), ("100 Mbit/s", Busy, slow_link):
+  slow = functools.partial(slow_link, rate=options.rate)
+  for what, subject, shaping in ("idle", Idle, None), ("busy", Busy, None), (options.rate, Busy, slow):
     for kind in kinds:
       name = f"{kind} {what}"
       if options.only in name:
@@ -54,7 +57,9 @@ def make_rows(lab, options):
 
 
 def main():
-  options = options_of(parser_of(__doc__.splitlines()[0]))
+  parser = parser_of(__doc__.splitlines()[0])
+  parser.add_argument("--rate", default="100mbit", help="of the slow link, in the words of tc (default: %(default)s)")
+  options = options_of(parser)
   netlab.enter()
   with netlab.Lab() as lab:
     subjects = list(make_rows(lab, options))

@@ -18,13 +18,12 @@ import netlab  # noqa: E402
 from node import NETWORK, Node, endpoint  # noqa: E402
 from traffic import start_server, wait_reachable  # noqa: E402
 
-BUCKET = ["tbf", "rate", "100mbit", "burst", "32kb", "latency", "50ms"]
 
-
-def slow_link(link):
-  """Makes a link one of 100 Mbit/s each way, with 50 ms of room in front of it."""
+def slow_link(link, rate="100mbit"):
+  """Makes a link one of this rate each way, with 50 ms of room in front of it."""
+  bucket = ["tbf", "rate", rate, "burst", "32kb", "latency", "50ms"]
   for namespace in link.first, link.second:
-    namespace.run(["tc", "qdisc", "add", "dev", link.interface, "root", *BUCKET])
+    namespace.run(["tc", "qdisc", "add", "dev", link.interface, "root", *bucket])
 
 
 class Pump:
