@@ -1,54 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a flow and pings beside it see on a path with delay and loss: on the path itself, and through links of both kinds.
+"""A flow and pings beside it on a path with delay and loss: on the path itself, and through links of both kinds.
 
-The figures are told, not judged: the guest may be an emulated processor, which is busy with other things as well.
+A long flow over QUIC keeps more than 80 % of the path; what a short one gets is a matter of the few losses that it meets, so for
+it the bound is far lower.
 """
-import statistics
-import subprocess
-
-from netem import path
+from flow import CLOCK_IS_VIRTUAL, Path
 from netlab import check
-from node import PORT
-from traffic import Pings, bits_per_second, iperf, received_bytes, start_server, wait_reachable
 
 LOSSY = ["delay", "20ms", "5ms", "loss", "1%"]
-PINGS_PER_SECOND = 10
-
-
-class Path:
-  """Two ends of a path, with nodes in them unless it is bare."""
-
-  def __init__(self, lab, transport):
-    self.name = transport or "bare"
-    self.client, self.server = lab.namespace(f"{self.name}-a"), lab.namespace(f"{self.name}-b")
-    self.nodes = []
-    _, self.address = path(lab, self.client, self.server, *LOSSY)
-    if transport is not None:
-      peer = f"{transport}://{self.address}:{PORT}"
-      quic = transport == "quic"
-      self.nodes = [lab.node(self.server, quic=quic).start(), lab.node(self.client, quic=quic, peers=[peer]).start()]
-      self.address = self.nodes[0].address
-    wait_reachable(self.client, self.address)
-    start_server(self.server)
-
-  def measure(self, seconds):
-    """One flow, and pings beside it; tells what they saw."""
-    before = sum(node.cpu_seconds() for node in self.nodes)
-    pings = self.client.start(["ping", "-n", "-i", str(1 / PINGS_PER_SECOND), "-w", str(seconds), self.address],
-                              stdout=subprocess.PIPE, text=True)
-    account = iperf(self.client, self.address, seconds)
-    seen = Pings(pings.communicate()[0])
-    check(seen.round_trips, f"no answer beside a flow over {self.name}:\n{seen.text}")
-    processors = (sum(node.cpu_seconds() for node in self.nodes) - before) / seconds
-    trips, sent = sorted(seen.round_trips), account["end"]["sum_sent"]
-    print(f"{self.name:5} {bits_per_second(account) / 1e6:6.2f} Mbit/s, sent again {sent['retransmits']} segments of "
-          f"{sent['bytes'] / 1e6:.1f} MB ({account['end']['sender_tcp_congestion']}), ping p50 {statistics.median(trips):.1f} ms, "
-          f"p99 {trips[len(trips) * 99 // 100]:.1f} ms, both nodes {processors:.2f} processors")
-    check(received_bytes(account) > 0, f"nothing arrived over {self.name}")
-    for node in self.nodes:
-      check(not node.lost(), f"{node.name} lost its link:\n{node.log_tail()}")
+PING_ADDED_MAX_MS = 30
+FLOW_PART_MIN = 0.25
 
 
 def test_flow_beside_pings(lab):
-  for transport in None, "quic", "tcp":
-    Path(lab, transport).measure(lab.seconds)
+  bare, quic, _ = (Path(lab, transport, LOSSY).measure(lab.seconds) for transport in (None, "quic", "tcp"))
+  if CLOCK_IS_VIRTUAL:
+    check(quic[0] >= FLOW_PART_MIN * bare[0], f"a flow carries {quic[0]:.0f} bit/s over QUIC, {bare[0]:.0f} on the path itself")
+    check(quic[2] <= bare[2] + PING_ADDED_MAX_MS, f"pings take {quic[2]:.1f} ms over QUIC, {bare[2]:.1f} on the path itself (p99)")

@@ -26,7 +26,9 @@ import netlab  # noqa: E402
 from node import Node  # noqa: E402
 
 SKIPPED_STATUS = 77
+# Besides its throughput runs, of which no test makes more than these.
 TEST_SECONDS_MAX = 420
+THROUGHPUT_RUNS_MAX = 4
 
 
 class World(netlab.Lab):
@@ -75,7 +77,7 @@ def parse():
                       help="the node of private networks to meet")
   parser.add_argument("--label", default="", help="put in front of each test's name")
   parser.add_argument("--filter", default="", help="only tests whose name matches this regular expression")
-  parser.add_argument("--jobs", type=int, default=3, help="tests at the same time")
+  parser.add_argument("--jobs", type=int, default=5, help="tests at the same time")
   parser.add_argument("--seconds", type=int, default=10, help="length of a throughput run")
   parser.add_argument("--sanitized", action="store_true", help="the node is slow: ask for no steady throughput")
   parser.add_argument("--tally", help="write PASSED FAILED SKIPPED to this file instead of printing the count")
@@ -130,15 +132,16 @@ def run_apart(options, test):
   """Runs one test in a process and namespaces of its own. Returns its status, output and duration."""
   started = time.monotonic()
   arguments = [sys.executable, str(HERE / "run.py"), *sys.argv[1:], "--one", test]
+  bound = TEST_SECONDS_MAX + THROUGHPUT_RUNS_MAX * options.seconds
   with netlab.temporary_folder() as folder:
     child = netlab.start_inside(arguments, folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                 stdin=subprocess.DEVNULL, text=True, errors="replace")
     try:
-      output, _ = child.communicate(timeout=TEST_SECONDS_MAX)
+      output, _ = child.communicate(timeout=bound)
       status = child.returncode
     except subprocess.TimeoutExpired:
       child.kill()
-      output, status = child.communicate()[0] + f"\nended after {TEST_SECONDS_MAX} s", 1
+      output, status = child.communicate()[0] + f"\nended after {bound} s", 1
   return status, output, time.monotonic() - started
 
 
