@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# All tests: tools/test.sh [STEP...], steps: gcc clang thread release nodes soak guest interop (default: all)
+# All tests: tools/test.sh [STEP...], steps: gcc clang thread release nodes soak guest interop (default: all). STEP+STEP runs
+# two at the same time.
 #
 #   gcc      unit tests, vectors, fuzz corpora, simulation and source layout: gcc, address + undefined sanitizers
 #   clang    the same without simulation and layout, which the compiler does not change: clang, same sanitizers
@@ -157,16 +158,41 @@ step_interop() {
 	nodes build-release interop --deployed "${MYCELIUM_REFERENCE:-}" --filter '^(errors|repair|transports)/' tests/interop
 }
 
+# side_by_side STEP...: each in a process of its own, shown when all have ended
+side_by_side() {
+	local step folder
+	folder=$(mktemp -d)
+	for step in "$@"; do
+		tools/test.sh "$step" >"$folder/$step" 2>&1 &
+	done
+	wait
+	for step in "$@"; do
+		sed '$d' "$folder/$step"
+		# shellcheck disable=SC2046 # three numbers
+		add $(tail -n 1 "$folder/$step" | awk '/ passed, / { count = $1 + 0 " " $3 + 0 " " $5 + 0 } END { print count ? count : "0 1 0" }')
+	done
+	rm -r "$folder"
+}
+
 tools/deps.sh build lab test || exit 1
-[ $# -gt 0 ] || set -- gcc clang thread release nodes soak guest interop
-for step in "$@"; do
+# The soak leaves most of the machine to others, and the guest has clocks of its own.
+[ $# -gt 0 ] || set -- gcc clang thread release nodes soak+guest interop
+for step in ${*//+/ }; do
 	if ! declare -F "step_$step" >/dev/null; then
 		echo "tools/test.sh: unknown step \"$step\", there are: gcc clang thread release nodes soak guest interop" >&2
 		exit 2
 	fi
 done
 for step in "$@"; do
-	"step_$step"
+	case $step in
+	*+*)
+		# shellcheck disable=SC2086 # a list of names
+		side_by_side ${step//+/ }
+		;;
+	*)
+		"step_$step"
+		;;
+	esac
 done
 
 if [ "$skipped" -gt 0 ]; then
