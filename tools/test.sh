@@ -18,8 +18,9 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 
 passed=0 failed=0 skipped=0
-tally=$(mktemp)
-trap 'rm -f "$tally"' EXIT
+outputs=$(mktemp -d)
+tally="$outputs/tally"
+trap 'rm -r "$outputs"' EXIT
 
 # Address space layout that is random in too many bits breaks older sanitizer run times.
 fixed_layout=
@@ -160,18 +161,16 @@ step_interop() {
 
 # side_by_side STEP...: each in a process of its own, shown when all have ended
 side_by_side() {
-	local step folder
-	folder=$(mktemp -d)
+	local step
 	for step in "$@"; do
-		tools/test.sh "$step" >"$folder/$step" 2>&1 &
+		tools/test.sh "$step" >"$outputs/$step" 2>&1 &
 	done
 	wait
 	for step in "$@"; do
-		sed '$d' "$folder/$step"
+		sed '$d' "$outputs/$step"
 		# shellcheck disable=SC2046 # three numbers
-		add $(tail -n 1 "$folder/$step" | awk '/ passed, / { count = $1 + 0 " " $3 + 0 " " $5 + 0 } END { print count ? count : "0 1 0" }')
+		add $(tail -n 1 "$outputs/$step" | awk '/ passed, / { count = $1 + 0 " " $3 + 0 " " $5 + 0 } END { print count ? count : "0 1 0" }')
 	done
-	rm -r "$folder"
 }
 
 tools/deps.sh build lab test || exit 1
