@@ -19,8 +19,8 @@
 enum {
 	BACKLOG = 128,
 	USER_TIMEOUT_MS = 45000,	/* little more than the silence after which the router gives a peer up */
-	/* What waits for the wire waits in our queue, where control goes first and CoDel judges: the kernel holds what leaves within
-	 * HELD_MS, and of that no more and no less than these bytes. */
+	/* What waits for the wire waits in our queue, where control goes first and CoDel judges: unsent in the kernel is what leaves
+	 * within HELD_MS at the rate of the connection, between these bounds. */
 	HELD_MS = 10,
 	HELD_BYTES_MAX = 131072,
 	HELD_BYTES_MIN = 6000,
