@@ -319,11 +319,12 @@ static void set_number(_Atomic uint64_t *at, uint64_t number)
 	atomic_store_explicit(at, number, memory_order_relaxed);
 }
 
-static void tell_state(struct lane *lane, const struct port *port)
+static void look_at_state(struct lane *lane, struct port *port)
 {
 	struct link_row *row = row_of(lane, port->peer);
 	struct link_stats stats;
 	link_get_stats(port->link, &stats);
+	port->queue.repair_us = stats.repair_us;
 	atomic_store_explicit(&row->rtt_us, stats.rtt_us, memory_order_relaxed);
 	atomic_store_explicit(&row->queued_packets, port->queue.count, memory_order_relaxed);
 	set_number(&row->lost, stats.lost);
@@ -366,7 +367,7 @@ void port_open(struct lane *lane, uint32_t peer, struct link *link)
 	list_init(&port->flush);
 	list_init(&port->read);
 	lane->ports[row] = port;
-	tell_state(lane, port);
+	look_at_state(lane, port);
 	atomic_store_explicit(&link_row->peer, peer, memory_order_release);
 	watch(port);
 }
@@ -583,7 +584,7 @@ void port_check_all(struct lane *lane)
 		if (port == NULL)
 			continue;
 		tell_control_sent(lane, port);
-		tell_state(lane, port);
+		look_at_state(lane, port);
 		if (port->blocked && lane->now_ms - port->progress_ms > LANE_STALLED_MS)
 			port_close(lane, port, -ETIMEDOUT, NULL);
 	}

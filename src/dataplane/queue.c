@@ -141,10 +141,17 @@ static uint64_t control_law(uint64_t at_us, uint32_t count)
 	return at_us + ((uint64_t)QUEUE_INTERVAL_US << 16) / square_root((uint64_t)count << 32);
 }
 
+static uint64_t target_of(const struct queue *queue)
+{
+	if (queue->repair_us <= QUEUE_TARGET_US)
+		return QUEUE_TARGET_US;
+	return queue->repair_us < QUEUE_INTERVAL_US ? queue->repair_us : QUEUE_INTERVAL_US;
+}
+
 /* Whether the flow's delay has been above target for an interval, judged by the packet just taken. */
 static bool is_ok_to_drop(struct queue *queue, struct flow *flow, const struct slot *slot, uint64_t now_us)
 {
-	if (slot == NULL || now_us - slot->queued_us < QUEUE_TARGET_US || *backlog_of(queue, flow) <= QUEUE_QUANTUM) {
+	if (slot == NULL || now_us - slot->queued_us < target_of(queue) || *backlog_of(queue, flow) <= QUEUE_QUANTUM) {
 		flow->first_above_us = 0;
 		return false;
 	}

@@ -6,8 +6,8 @@
  *   packets ── by hash ──┼ flow ─ CoDel ┼── deficit round robin, flows that just began first ──▶ link
  *                        └ flow ─ CoDel ┘
  *
- * A flow that sends little does not wait behind one that sends much; one that keeps its packets waiting for more than
- * QUEUE_TARGET_US is told so, by a mark where it understands marks (ECN) and a lost packet where not. Marks go into packets
+ * A flow that sends little does not wait behind one that sends much; one that keeps its packets waiting for longer than the
+ * target is told so, by a mark where it understands marks (ECN) and a lost packet where not. Marks go into packets
  * that are not sealed yet, so packets of this host are sealed when they leave the queue. What was dropped cost no sealing.
  *
  * The data part is bounded in packets and bytes; beyond that the flow with the most bytes loses its oldest packet. How much
@@ -32,7 +32,7 @@ enum {
 	QUEUE_FLOWS = 1024,
 	QUEUE_QUANTUM = 1514,		/* bytes a flow may send in its turn (RFC 8290, 5.2.2) */
 	QUEUE_TARGET_US = 5000,		/* RFC 8289, 4.3 and 4.4 */
-	QUEUE_INTERVAL_US = 100000,
+	QUEUE_INTERVAL_US = 100000,	/* and the longest target */
 };
 
 struct slot_fifo {
@@ -70,6 +70,7 @@ struct queue {
 	struct flow_list new_flows, old_flows;
 	uint32_t count;		/* data packets */
 	uint64_t bytes;
+	uint32_t repair_us;	/* the link stands still for so long to repair a loss: to wait that long is no sign of congestion */
 	struct queue_counters counters;
 	uint32_t backlog[QUEUE_FLOWS];	/* bytes of each flow, side by side: looking through all costs little */
 	struct flow flows[QUEUE_FLOWS];

@@ -34,6 +34,7 @@ struct frame_vector {
 /* What a transport knows of its connection; 0 where it does not know. */
 struct link_stats {
 	uint32_t rtt_us;	/* smoothed */
+	uint32_t repair_us;	/* all that comes behind a lost packet waits at least for so long; 0: it does not wait */
 	uint64_t lost;		/* packets (QUIC) or segments (TCP) sent again or given up */
 	uint64_t dropped;	/* frames that the link could not take: too large for the path while the stream was full */
 };

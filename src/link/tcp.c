@@ -136,6 +136,8 @@ void tcp_get_stats(int fd, struct link_stats *ret)
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
 		return;
 	ret->rtt_us = info.tcpi_rtt;
+	/* A round trip; all ones before the first. */
+	ret->repair_us = info.tcpi_min_rtt != UINT32_MAX ? info.tcpi_min_rtt : 0;
 	ret->lost = info.tcpi_total_retrans;
 }
 

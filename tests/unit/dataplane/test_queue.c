@@ -342,6 +342,27 @@ static void short_waits_are_fine(void **state)
 	scene_free(standing.scene);
 }
 
+/* A link that stands still while it repairs a loss has a longer target, but never none: 30 ms of waiting are fine for one that
+ * takes 40 ms, and 120 ms for none. */
+static void repairs_are_no_congestion(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t repair_us;
+		unsigned ahead;
+		bool told;
+	} cases[] = {{0, 30, true}, {4 * MS, 30, true}, {40 * MS, 30, false}, {40 * MS, 50, true}, {UINT32_MAX, 90, false},
+		     {UINT32_MAX, 120, true}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct standing standing = {
+			.scene = scene_new(), .ahead = cases[i].ahead, .every_us = 1 * MS, .until_us = 1000 * MS};
+		standing.scene->queue.repair_us = cases[i].repair_us;
+		run_standing(&standing);
+		assert_int_equal(standing.signals > 0, cases[i].told);
+		scene_free(standing.scene);
+	}
+}
+
 /* Signals come one interval after the delay rose above target, then at intervals that shrink with the square root of their
  * number, each at the first packet taken from then on. */
 static void check_times(const struct standing *standing, uint64_t start_us)
@@ -567,6 +588,7 @@ int main(void)
 		cmocka_unit_test(flows_share_bytes),
 		cmocka_unit_test(hashes_that_meet),
 		cmocka_unit_test(short_waits_are_fine),
+		cmocka_unit_test(repairs_are_no_congestion),
 		cmocka_unit_test(marks_come_ever_faster),
 		cmocka_unit_test(only_the_mark_changes),
 		cmocka_unit_test(others_are_dropped),

@@ -181,7 +181,7 @@ static void statistics(void **state)
 	flow_drain(&flow, STREAM_READ_SIZE);
 	struct link_stats stats;
 	link_get_stats(links[CLIENT], &stats);
-	assert_true(stats.rtt_us > 0);
+	assert_true(stats.rtt_us > 0 && stats.repair_us > 0 && stats.repair_us <= 1000000);
 	assert_int_equal(stats.lost, 0);
 	assert_true(link_unacknowledged_ms(links[CLIENT]) >= 0);
 	assert_int_equal(link_window(links[CLIENT]), SIZE_MAX);
