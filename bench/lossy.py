@@ -9,13 +9,10 @@ of --congestion; links over TCP have the system's. All rows are set up at once a
 for each row; numbers are medians over the rounds, but throughput is a mean, since the losses of one run are few.
 """
 import statistics
-import subprocess
 
 from subjects import Subject, median, netlab, options_of, parser_of, print_results, run, take_turns
 from slow_wire import SlowWire  # where subjects.py looks for it
-from traffic import Pings, bits_per_second, iperf
-
-PING_INTERVAL = 0.1
+from traffic import bits_per_second, flow_beside_pings
 
 
 def make_rows(lab, options):
@@ -32,14 +29,9 @@ def make_rows(lab, options):
 
 def measure(subject, options):
   before = subject.cpu_seconds()
-  pings = subject.client.start(["ping", "-n", "-i", str(PING_INTERVAL), "-w", str(options.seconds), subject.address],
-                               stdout=subprocess.PIPE, text=True)
-  account = iperf(subject.client, subject.address, options.seconds, congestion=options.congestion)
-  seen = Pings(pings.communicate()[0])
-  netlab.check(seen.round_trips, f"{subject.name}: no answer beside the flow:\n{seen.text}")
-  trips = sorted(seen.round_trips)
+  account, p50, p99 = flow_beside_pings(subject.client, subject.address, options.seconds, congestion=options.congestion)
   work = [round((end - start) / options.seconds, 3) for start, end in zip(before, subject.cpu_seconds())]
-  return bits_per_second(account) / 1e6, statistics.median(trips), trips[len(trips) * 99 // 100], work
+  return bits_per_second(account) / 1e6, p50, p99, work
 
 
 def result_of(name, rounds):

@@ -31,7 +31,7 @@ struct stream_ops {
 	/* As link_get_stats(). NULL means that nothing is known. */
 	void (*get_stats)(void *stream, struct link_stats *ret);
 	/* Bytes it took and has not sent, and how many of them it should hold at most: asked with every few writes, with the last
-	 * answer, at first SIZE_MAX, which stands for as many as it takes. NULL means always that. */
+	 * answer, at first SIZE_MAX, which stands for as many as it takes. Both NULL means always that. */
 	size_t (*held)(void *stream);
 	size_t (*held_max)(void *stream, size_t before);
 	/* Whether bytes were taken from the descriptor that `read` did not return yet: polling does not tell of them. NULL

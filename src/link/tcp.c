@@ -23,7 +23,7 @@ enum {
 	 * within HELD_MS at the rate of the connection, between these bounds. */
 	HELD_MS = 10,
 	HELD_BYTES_MAX = 131072,
-	HELD_BYTES_MIN = 6000,
+	HELD_BYTES_MIN = 6000,		/* four packets */
 };
 
 static int bind_and_listen(int fd, const struct sockaddr *address, socklen_t len)

@@ -2,15 +2,12 @@
 """What a TCP flow and pings beside it see of a path, and of links over it. What they saw can be judged where the guest's clock
 is virtual: nothing that happens outside disturbs them."""
 import os
-import statistics
-import subprocess
 
 from netem import path
 from netlab import check
 from node import PORT
-from traffic import Pings, bits_per_second, iperf, received_bytes, start_server, wait_reachable
+from traffic import bits_per_second, flow_beside_pings, received_bytes, start_server, wait_reachable
 
-PINGS_PER_SECOND = 10
 CLOCK_IS_VIRTUAL = os.environ.get("guest_clock") == "virtual"
 
 
@@ -33,14 +30,9 @@ class Path:
   def measure(self, seconds):
     """One flow, and pings beside it; tells what they saw. Returns the flow's bits per second, and p50 and p99 of the pings."""
     before = sum(node.cpu_seconds() for node in self.nodes)
-    pings = self.client.start(["ping", "-n", "-i", str(1 / PINGS_PER_SECOND), "-w", str(seconds), self.address],
-                              stdout=subprocess.PIPE, text=True)
-    account = iperf(self.client, self.address, seconds)
-    seen = Pings(pings.communicate()[0])
-    check(seen.round_trips, f"no answer beside a flow over {self.name}:\n{seen.text}")
+    account, p50, p99 = flow_beside_pings(self.client, self.address, seconds)
     processors = (sum(node.cpu_seconds() for node in self.nodes) - before) / seconds
-    trips, sent = sorted(seen.round_trips), account["end"]["sum_sent"]
-    p50, p99 = statistics.median(trips), trips[len(trips) * 99 // 100]
+    sent = account["end"]["sum_sent"]
     print(f"{self.name:5} {bits_per_second(account) / 1e6:6.2f} Mbit/s, sent again {sent['retransmits']} segments of "
           f"{sent['bytes'] / 1e6:.1f} MB ({account['end']['sender_tcp_congestion']}), ping p50 {p50:.1f} ms, "
           f"p99 {p99:.1f} ms, both nodes {processors:.2f} processors")

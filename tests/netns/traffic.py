@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import statistics
 import subprocess
 import time
 
@@ -135,3 +136,13 @@ def flood_udp(namespace, address, megabits, seconds, size=1200):
         time.sleep(0.002)
     return sent
   return namespace.call(send)
+
+
+def flow_beside_pings(namespace, address, seconds, interval=0.1, congestion=None):
+  """One run of iperf3 and pings beside it. Returns iperf3's account, and p50 and p99 of the pings in milliseconds."""
+  pings = namespace.start(["ping", "-n", "-i", str(interval), "-w", str(seconds), address], stdout=subprocess.PIPE, text=True)
+  account = iperf(namespace, address, seconds, congestion=congestion)
+  seen = Pings(pings.communicate()[0])
+  check(seen.round_trips, f"{namespace.name}: no answer beside a flow:\n{seen.text}")
+  trips = sorted(seen.round_trips)
+  return account, statistics.median(trips), trips[len(trips) * 99 // 100]
